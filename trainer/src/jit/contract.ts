@@ -1,0 +1,84 @@
+// The engine's contract: plain TensorFlow.js functions become callable steps over variables that live in a session.
+// `jit/` implements it by compiling to TensorFlow graphs, `fallback/` by running the same functions eagerly on WebAssembly.
+import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+
+/** Element types that cross the border between JavaScript and a session. A uint8 input reaches the function as int32. */
+export type HostDType = 'float32' | 'int32' | 'uint8' | 'bool';
+
+/** Memory that the caller owns: row-major, dense, its length the product of `shape`. Scalars have shape []. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly dtype: HostDType;
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}
+
+export type HostTensors = Readonly<Record<string, HostTensor>>;
+
+/** What a step function receives and returns: one tfjs tensor per name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** A plain tfjs function of named tensors. It may assign variables; it must not read data or use JavaScript's randomness. */
+export type StepFunction<I extends Tensors = Tensors, O extends Tensors = Tensors> = (inputs: I) => O;
+
+export type Precision = 'fp32' | 'bf16';
+
+export interface JitOptions {
+  /** Shown in messages and in TensorFlow's profiles. */
+  readonly name?: string;
+  /** 'bf16': convolutions and matrix products in bfloat16; master weights, statistics, loss and updates stay float32. Default 'fp32'. */
+  readonly precision?: Precision;
+  /** Compile with XLA. Default: on for GPUs, off for CPUs. */
+  readonly xla?: boolean;
+  /** Most traces (one per set of input shapes) kept. A further one is an error, as it is nearly always an accident. Default 8. */
+  readonly maxTraces?: number;
+}
+
+/**
+ * A step function made callable. Inputs are read before the call returns (or the promise settles), so their memory can be
+ * reused. With `into`, results are written to the caller's memory and the same objects are returned; without it, fresh
+ * host tensors are made.
+ *
+ * @example
+ * const step = session.jit(({ x }) => ({ y: tf.square(x) }));
+ * const { y } = step.run({ x: { shape: [2], dtype: 'float32', data: Float32Array.of(1, 2) } });   // y.data: [1, 4]
+ */
+export interface Compiled<O extends Tensors = Tensors> {
+  readonly name: string;
+  /** Number of traces made so far: 0 before the first call. */
+  readonly traces: number;
+  /** Traces for these shapes without running, so that the first step is not slow. Returns milliseconds. */
+  prepare(inputs: HostTensors): number;
+  run(inputs: HostTensors, into?: Partial<Record<keyof O, HostTensor>>): Record<keyof O, HostTensor>;
+  /** As `run`, off the JavaScript thread where the engine can. One call of a session at a time. */
+  runAsync(inputs: HostTensors, into?: Partial<Record<keyof O, HostTensor>>): Promise<Record<keyof O, HostTensor>>;
+  /** Frees the graphs; the session's variables stay. */
+  dispose(): void;
+}
+
+export interface SessionOptions {
+  /** `/device:CPU:0`, `/device:GPU:1`. Default the CPU. */
+  readonly device?: string;
+  /** Threads within one op; 0 or absent = all cores. */
+  readonly intraOpThreads?: number;
+  /** Ops that may run at the same time; absent = the engine's measured default. */
+  readonly interOpThreads?: number;
+}
+
+/**
+ * Variables and the compiled functions that share them, on one device. Variables are ordinary tfjs variables; once adopted
+ * (by listing them here, or by first use of `jit`'s `variables`) the session holds their value, and `read` and `write` are
+ * the way to it: `variable.dataSync()` goes on showing the value it was made with.
+ */
+export interface Session {
+  readonly engine: 'tensorflow' | 'wasm';
+  readonly device: string;
+  /** Makes the session the owner of these variables' values, starting from what they hold now. Repeated ones are ignored. */
+  adopt(variables: readonly Variable[]): void;
+  jit<I extends Tensors, O extends Tensors>(fn: StepFunction<I, O>, options?: JitOptions): Compiled<O>;
+  /** Copies the variables' values out, into `into` where given (same order, same lengths). */
+  read(variables: readonly Variable[], into?: readonly (Float32Array | Int32Array)[]): (Float32Array | Int32Array)[];
+  /** Copies values in; lengths must match. */
+  write(variables: readonly Variable[], values: readonly (Float32Array | Int32Array)[]): void;
+  /** Frees everything native. Further calls throw. Idempotent. */
+  close(): void;
+}

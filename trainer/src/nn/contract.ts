@@ -1,0 +1,40 @@
+// A model is a pure description: initial values, and a function from parameters and images to logits. Data parallelism,
+// optimizers and sessions are applied outside.
+import type { Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+
+/** Parameters (trained) and statistics (running averages) by torchvision's names: `layer1.0.conv1.weight`, `layer1.0.bn1.running_mean`. */
+export type ParameterRecord<T = Tensor> = Readonly<Record<string, T>>;
+
+/** Initial value of one parameter or statistic, in TensorFlow.js' layout: convolutions HWIO, dense [in, out]. */
+export interface InitialValue {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+  /** Statistics are written by the forward pass in training, not by the optimizer. */
+  readonly trainable: boolean;
+}
+
+/** One row of the cost table: a layer as it runs on one image. */
+export interface LayerCost {
+  readonly name: string;
+  readonly kind: 'conv' | 'norm' | 'dense';
+  /** [height, width, channels] of the output, [classes] for a dense layer. */
+  readonly output: readonly number[];
+  readonly parameters: number;
+  /** Floating-point operations of one forward pass of one image; a multiply-add counts 2. */
+  readonly flops: number;
+}
+
+export interface Model {
+  /** 'resnet' or 'plain': the name of the side in charts, files and tags. */
+  readonly side: 'resnet' | 'plain';
+  /** For people: 'ResNet-20', 'Plain-20'. */
+  readonly title: string;
+  /** Values drawn from the seed by parameter name, so layers that both twins have start identical. */
+  initialize(seed: number): ParameterRecord<InitialValue>;
+  /**
+   * images [N, H, W, 3] float32, normalized, to logits [N, K]. With `training`, batch statistics are used and the running
+   * ones (variables in `values`) are assigned.
+   */
+  apply(values: ParameterRecord<Tensor | Variable>, images: Tensor4D, training: boolean): Tensor2D;
+  readonly layers: readonly LayerCost[];
+}
