@@ -31,7 +31,8 @@ export class TrainerError extends Error {
 }
 
 /** A wrong flag, value or configuration: exit code 2. */
-export const usageError = (message: string, options?: ErrorOptions): TrainerError => new TrainerError(message, EXIT.usage, options);
+export const usageError = (message: string, options?: ErrorOptions): TrainerError =>
+  new TrainerError(message, EXIT.usage, options);
 
 /** Something the machine lacks (library, disk, GPU, port, data): exit code 3. */
 export const environmentError = (message: string, options?: ErrorOptions): TrainerError =>

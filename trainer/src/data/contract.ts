@@ -28,7 +28,12 @@ export interface ChannelStatistics {
 }
 
 /** Told of slow work: `done` of `total` units (bytes, images); `total` is undefined where unknown. */
-export type OnProgress = (progress: { readonly what: string; readonly done: number; readonly total?: number; readonly unit: 'bytes' | 'images' }) => void;
+export type OnProgress = (progress: {
+  readonly what: string;
+  readonly done: number;
+  readonly total?: number;
+  readonly unit: 'bytes' | 'images';
+}) => void;
 
 export interface LoadOptions {
   /** Folder for downloads and packed images. */
