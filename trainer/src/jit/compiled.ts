@@ -1,0 +1,163 @@
+// A step function compiled for the shapes it is called with: a trace per set of shapes, each with memory to be fed from.
+import type { CApi, Pointer } from '../runtime/capi.js';
+import { bytesOf, elements, NativeTensor, viewOf } from '../runtime/tensor.js';
+import type { Compiled, HostDType, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from './contract.js';
+import type { RunPlan } from './native-session.js';
+import { dtypeNumber, type InputSpec } from './trace.js';
+
+/** What one trace needs to run: native memory for the inputs, and where results come from. */
+export interface Executable {
+  readonly plan: RunPlan;
+  readonly outputs: readonly InputSpec[];
+}
+
+/** What a compiled function asks of its session. */
+export interface Host {
+  readonly c: CApi;
+  /** Throws where the session is closed, or busy with the memory that functions are fed from. */
+  assertFree(what: string): void;
+  compile(fn: StepFunction, inputs: readonly InputSpec[], options: Required<Pick<JitOptions, 'name'>> & JitOptions): Executable;
+  run(plan: RunPlan, fed: readonly Pointer[], what: string): Pointer[];
+  runAsync(plan: RunPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]>;
+}
+
+interface Prepared extends Executable {
+  readonly inputs: readonly InputSpec[];
+  readonly fed: readonly NativeTensor[];
+  readonly pointers: readonly Pointer[];
+}
+
+type Into = Partial<Record<string, HostTensor>>;
+
+const DEFAULT_MAX_TRACES = 8;
+const signature = (inputs: readonly InputSpec[]): string => inputs.map((i) => `${i.name}:${i.dtype}[${i.shape}]`).join(' ');
+
+export class CompiledFunction<O extends Tensors> implements Compiled<O> {
+  readonly name: string;
+  readonly #host: Host;
+  readonly #fn: StepFunction;
+  readonly #options: JitOptions;
+  readonly #prepared = new Map<string, Prepared>();
+  #last: Prepared | undefined;
+  #disposed = false;
+
+  constructor(host: Host, fn: StepFunction, options: JitOptions & { name: string }) {
+    this.#host = host;
+    this.#fn = fn;
+    this.#options = options;
+    this.name = options.name;
+  }
+
+  get traces(): number {
+    return this.#prepared.size;
+  }
+
+  prepare(inputs: HostTensors): number {
+    const began = performance.now();
+    this.#preparedFor(inputs);
+    return performance.now() - began;
+  }
+
+  run(inputs: HostTensors, into?: Into): Record<keyof O, HostTensor> {
+    const prepared = this.#fill(inputs);
+    return this.#collect(prepared, this.#host.run(prepared.plan, prepared.pointers, this.name), into);
+  }
+
+  async runAsync(inputs: HostTensors, into?: Into): Promise<Record<keyof O, HostTensor>> {
+    const prepared = this.#fill(inputs);
+    return this.#collect(prepared, await this.#host.runAsync(prepared.plan, prepared.pointers, this.name), into);
+  }
+
+  dispose(): void {
+    for (const { fed } of this.#prepared.values()) for (const tensor of fed) tensor.delete();
+    this.#prepared.clear();
+    this.#last = undefined;
+    this.#disposed = true;
+  }
+
+  #fill(inputs: HostTensors): Prepared {
+    this.#host.assertFree(this.name);
+    const prepared = this.#preparedFor(inputs);
+    prepared.inputs.forEach((spec, i) => {
+      const bytes = bytesOf(inputs[spec.name]!.data);
+      const target = prepared.fed[i]!.bytes;
+      if (bytes.byteLength !== target.byteLength) {
+        throw new Error(
+          `${this.name}: input ${spec.name} of shape [${spec.shape}] needs ${elements(spec.shape)} ${spec.dtype} values; its memory has ${bytes.byteLength} bytes`,
+        );
+      }
+      target.set(bytes);
+    });
+    return prepared;
+  }
+
+  #preparedFor(inputs: HostTensors): Prepared {
+    if (this.#disposed) throw new Error(`${this.name} was disposed`);
+    if (this.#last && matches(this.#last.inputs, inputs)) return this.#last;
+    const specs = Object.keys(inputs).map(
+      (name): InputSpec => ({ name, dtype: inputs[name]!.dtype, shape: [...inputs[name]!.shape] }),
+    );
+    const key = signature(specs);
+    this.#last = this.#prepared.get(key) ?? this.#trace(key, specs);
+    return this.#last;
+  }
+
+  #trace(key: string, inputs: readonly InputSpec[]): Prepared {
+    const most = this.#options.maxTraces ?? DEFAULT_MAX_TRACES;
+    if (this.#prepared.size >= most) {
+      throw new Error(
+        `${this.name}: called with more than ${most} sets of shapes, the newest ${key}, before it ${[...this.#prepared.keys()].at(-1)}; pad inputs to a fixed shape or raise maxTraces`,
+      );
+    }
+    const executable = this.#host.compile(this.#fn, inputs, { ...this.#options, name: this.name });
+    const fed = inputs.map((spec) => new NativeTensor(this.#host.c, dtypeNumber(spec.dtype), spec.shape));
+    const prepared: Prepared = { ...executable, inputs, fed, pointers: fed.map((t) => t.pointer) };
+    this.#prepared.set(key, prepared);
+    return prepared;
+  }
+
+  #collect(prepared: Prepared, results: readonly Pointer[], into: Into = {}): Record<keyof O, HostTensor> {
+    const { c } = this.#host;
+    try {
+      const entries = prepared.outputs.map((spec, i) => {
+        const target = into[spec.name] ?? emptyTensor(spec);
+        const bytes = viewOf(c, results[i]!);
+        if (target.data.byteLength !== bytes.byteLength) {
+          throw new Error(
+            `${this.name}: result ${spec.name} has ${bytes.byteLength} bytes, the memory given for it ${target.data.byteLength}`,
+          );
+        }
+        bytesOf(target.data).set(bytes);
+        return [spec.name, target] as const;
+      });
+      return Object.fromEntries(entries) as Record<keyof O, HostTensor>;
+    } finally {
+      for (const tensor of results) c.TF_DeleteTensor(tensor);
+    }
+  }
+}
+
+function matches(specs: readonly InputSpec[], inputs: HostTensors): boolean {
+  if (Object.keys(inputs).length !== specs.length) return false;
+  return specs.every(({ name, dtype, shape }) => {
+    const given = inputs[name];
+    return (
+      given !== undefined &&
+      given.dtype === dtype &&
+      given.shape.length === shape.length &&
+      given.shape.every((n, i) => n === shape[i])
+    );
+  });
+}
+
+const ARRAYS: Readonly<Record<HostDType, new (length: number) => HostTensor['data']>> = {
+  float32: Float32Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+/** Fresh memory for a result. */
+function emptyTensor({ dtype, shape }: InputSpec): HostTensor {
+  return { dtype, shape, data: new ARRAYS[dtype](elements(shape)) };
+}

@@ -1,0 +1,56 @@
+// The basic block of He et al. 2015, figure 2: two 3x3 convolutions, and in residual nets a shortcut around them.
+import * as tf from '@tensorflow/tfjs-core';
+import { type ConvNormSpec, convNorm, type Pass } from './layers.js';
+import { relu } from './ops.js';
+
+/**
+ * How a block's input reaches its output: not at all (plain nets), as it is, with zeros for the channels it lacks (option A:
+ * no parameters), or through a 1x1 convolution (option B).
+ */
+export type Shortcut =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'identity' }
+  | { readonly kind: 'pad'; readonly stride: 1 | 2; readonly before: number; readonly after: number }
+  | { readonly kind: 'project'; readonly spec: ConvNormSpec };
+
+export interface BlockSpec {
+  readonly name: string;
+  readonly first: ConvNormSpec;
+  readonly second: ConvNormSpec;
+  readonly shortcut: Shortcut;
+}
+
+/**
+ * ```
+ * x ─► conv ─ norm ─ relu ─ conv ─ norm ─►(+)─ relu ─►
+ *  └──────────── shortcut ───────────────►─┘            (plain: no shortcut)
+ * ```
+ */
+export function block(pass: Pass, spec: BlockSpec, x: tf.Tensor4D): tf.Tensor4D {
+  const branch = convNorm(pass, spec.second, relu(convNorm(pass, spec.first, x)));
+  return relu(spec.shortcut.kind === 'none' ? branch : tf.add(branch, shortcut(pass, spec.shortcut, x)));
+}
+
+function shortcut(pass: Pass, way: Exclude<Shortcut, { kind: 'none' }>, x: tf.Tensor4D): tf.Tensor4D {
+  switch (way.kind) {
+    case 'identity':
+      return x;
+    case 'project':
+      return convNorm(pass, way.spec, x);
+    case 'pad': {
+      const seen = way.stride === 1 ? x : everySecond(x);
+      return tf.pad(seen, [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+        [way.before, way.after],
+      ]);
+    }
+  }
+}
+
+/** Every second pixel of both axes: what a 1x1 convolution of stride 2 sees. */
+function everySecond(x: tf.Tensor4D): tf.Tensor4D {
+  const [n, h, w, c] = x.shape;
+  return tf.stridedSlice(x, [0, 0, 0, 0], [n, h, w, c], [1, 2, 2, 1]) as tf.Tensor4D;
+}

@@ -1,0 +1,86 @@
+// The operations that layers are made of, with torchvision's arithmetic, so that weights transfer between the two.
+// N batch, H W pixels, C I O channels, K kernel side.
+import * as tf from '@tensorflow/tfjs-core';
+import { RELU_GRAD, TRAINING_BATCH_NORM, TRAINING_BATCH_NORM_GRAD } from './kernels.js';
+
+/** torchvision's batch-norm constants: epsilon, and the share of the newest batch in the running statistics. */
+export const BATCH_NORM = { epsilon: 1e-5, momentum: 0.1 } as const;
+
+/** What `tf.customGrad` hands its function besides the inputs. */
+type Save = (tensors: tf.Tensor[]) => void;
+type Gradient = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor;
+
+const kernel = (name: string, inputs: Record<string, tf.Tensor>, attributes: Record<string, number> = {}): tf.Tensor[] => {
+  const result = tf.engine().runKernel(name, inputs, attributes) as tf.Tensor | tf.Tensor[];
+  return Array.isArray(result) ? result : [result];
+};
+
+/**
+ * Convolution of x [N, H, W, I] with w [K, K, I, O], padded by (K - 1) / 2 on both sides at any stride, as PyTorch pads.
+ * 'same' padding does so at stride 1 only; at stride 2 it would pad right and bottom alone.
+ */
+export function conv2d(x: tf.Tensor4D, w: tf.Tensor4D, stride: number): tf.Tensor4D {
+  const pad = (w.shape[0] - 1) / 2;
+  if (stride === 1) return tf.conv2d(x, w, 1, 'same');
+  const padded =
+    pad === 0
+      ? x
+      : tf.pad(x, [
+          [0, 0],
+          [pad, pad],
+          [pad, pad],
+          [0, 0],
+        ]);
+  return tf.conv2d(padded, w, stride, 'valid');
+}
+
+export interface NormalizedBatch {
+  readonly y: tf.Tensor4D;
+  /** Statistics of this batch [C], the variance unbiased: what running averages are made of. No gradient flows through them; the caller disposes them. */
+  readonly mean: tf.Tensor1D;
+  readonly variance: tf.Tensor1D;
+}
+
+/** Batch norm in training: x [N, H, W, C] normalized by its own statistics, then scaled and shifted by scale, offset [C]. */
+export function trainingBatchNorm(x: tf.Tensor4D, scale: tf.Tensor1D, offset: tf.Tensor1D): NormalizedBatch {
+  const { epsilon } = BATCH_NORM;
+  let statistics: tf.Tensor[] = [];
+  const normalize = tf.customGrad((...args: unknown[]) => {
+    const [xs, scales, offsets, save] = args as [tf.Tensor, tf.Tensor, tf.Tensor, Save];
+    const [y, mean, variance, ...saved] = kernel(TRAINING_BATCH_NORM, { x: xs, scale: scales, offset: offsets }, { epsilon });
+    statistics = [tf.keep(mean!), tf.keep(variance!)];
+    save([xs, scales, ...saved]);
+    const gradFunc = (dy: tf.Tensor, [sx, ss, saved1, saved2, saved3]: tf.Tensor[]): tf.Tensor[] =>
+      kernel(
+        TRAINING_BATCH_NORM_GRAD,
+        { dy, x: sx!, scale: ss!, saved1: saved1!, saved2: saved2!, saved3: saved3! },
+        { epsilon },
+      );
+    return { value: y!, gradFunc: gradFunc as unknown as Gradient };
+  });
+  const y = normalize(x, scale, offset) as tf.Tensor4D;
+  const [mean, variance] = statistics as [tf.Tensor1D, tf.Tensor1D];
+  return { y, mean, variance };
+}
+
+/** max(x, 0) with a gradient of one op. */
+export function relu<T extends tf.Tensor>(x: T): T {
+  const activate = tf.customGrad((...args: unknown[]) => {
+    const [xs, save] = args as [tf.Tensor, Save];
+    const [y] = kernel('Relu', { x: xs });
+    save([y!]);
+    return { value: y!, gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => kernel(RELU_GRAD, { dy, y: saved! })[0]! };
+  });
+  return activate(x) as T;
+}
+
+/** Mean over all pixels: x [N, H, W, C] to [N, C]. Its gradient is spread evenly by one broadcast. */
+export function globalAveragePool(x: tf.Tensor4D): tf.Tensor2D {
+  const [n, h, w, c] = x.shape;
+  const pool = tf.customGrad((...args: unknown[]) => {
+    const [xs] = args as [tf.Tensor4D];
+    const gradFunc = (dy: tf.Tensor) => tf.broadcastTo(tf.reshape(tf.mul(dy, 1 / (h * w)), [n, 1, 1, c]), [n, h, w, c]);
+    return { value: tf.mean(xs, [1, 2]), gradFunc };
+  });
+  return pool(x) as tf.Tensor2D;
+}

@@ -1,0 +1,155 @@
+// TensorFlow's C API (tensorflow/c/c_api.h) through koffi: just the functions that building and running graphs needs.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import koffi from 'koffi';
+import { environmentError } from '../errors.js';
+
+/** An address in native memory. */
+export type Pointer = bigint;
+/** `TF_Output`: one result of an operation in a graph. */
+export interface TfOutput {
+  readonly oper: Pointer;
+  readonly index: number;
+}
+
+/** TF_DataType numbers (tensorflow/c/tf_datatype.h). */
+export const DTYPE = {
+  float32: 1,
+  int32: 3,
+  uint8: 4,
+  string: 7,
+  complex64: 8,
+  int64: 9,
+  bool: 10,
+  bfloat16: 14,
+  resource: 20,
+} as const;
+
+/** Calls that take a status report failure there; `CApi.check` turns it into an exception. */
+const SIGNATURES = [
+  'const char* TF_Version()',
+  'void* TF_NewStatus()',
+  'int TF_GetCode(void*)',
+  'const char* TF_Message(void*)',
+  'void TF_DeleteStatus(void*)',
+  'void* TF_NewGraph()',
+  'void TF_DeleteGraph(void*)',
+  'void* TF_NewOperation(void*, const char*, const char*)',
+  'void TF_SetDevice(void*, const char*)',
+  'void TF_AddInput(void*, TF_Output)',
+  'void TF_AddInputList(void*, TF_Output*, int)',
+  'void TF_AddControlInput(void*, void*)',
+  'void TF_SetAttrString(void*, const char*, const void*, size_t)',
+  'void TF_SetAttrInt(void*, const char*, int64_t)',
+  'void TF_SetAttrIntList(void*, const char*, const int64_t*, int)',
+  'void TF_SetAttrFloat(void*, const char*, float)',
+  'void TF_SetAttrFloatList(void*, const char*, const float*, int)',
+  'void TF_SetAttrBool(void*, const char*, uint8_t)',
+  'void TF_SetAttrType(void*, const char*, int)',
+  'void TF_SetAttrTypeList(void*, const char*, const int*, int)',
+  'void TF_SetAttrShape(void*, const char*, const int64_t*, int)',
+  'void TF_SetAttrTensor(void*, const char*, void*, void*)',
+  'void TF_SetAttrFuncName(void*, const char*, const char*, size_t)',
+  'void* TF_FinishOperation(void*, void*)',
+  'int TF_OperationOutputType(TF_Output)',
+  'int TF_GraphGetTensorNumDims(void*, TF_Output, void*)',
+  'void TF_GraphGetTensorShape(void*, TF_Output, _Out_ int64_t*, int, void*)',
+  'void TF_GraphSetTensorShape(void*, TF_Output, const int64_t*, int, void*)',
+  'void* TF_GraphToFunctionWithControlOutputs(void*, const char*, uint8_t, int, void**, int, TF_Output*, int, TF_Output*, void*, int, void**, const char**, void*, const char*, void*)',
+  'void TF_FunctionSetAttrValueProto(void*, const char*, const void*, size_t, void*)',
+  'void TF_GraphCopyFunction(void*, void*, void*, void*)',
+  'void TF_DeleteFunction(void*)',
+  'void* TF_NewSessionOptions()',
+  'void TF_SetConfig(void*, const void*, size_t, void*)',
+  'void TF_DeleteSessionOptions(void*)',
+  'void* TF_NewSession(void*, void*, void*)',
+  'void TF_CloseSession(void*, void*)',
+  'void TF_DeleteSession(void*, void*)',
+  'void* TF_SessionListDevices(void*, void*)',
+  'void TF_DeleteDeviceList(void*)',
+  'int TF_DeviceListCount(void*)',
+  'const char* TF_DeviceListName(void*, int, void*)',
+  'void TF_SessionRun(void*, void*, TF_Output*, void**, int, TF_Output*, _Out_ void**, int, void**, int, void*, void*)',
+  'void* TF_AllocateTensor(int, const int64_t*, int, size_t)',
+  'void* TF_TensorData(void*)',
+  'size_t TF_TensorByteSize(void*)',
+  'void TF_DeleteTensor(void*)',
+] as const;
+
+type NameOf<S extends string> = S extends `${string} ${infer Rest}(${string}`
+  ? Rest extends `${string} ${infer Name}`
+    ? Name
+    : Rest
+  : never;
+// biome-ignore lint/suspicious/noExplicitAny: koffi converts arguments by the C signature, which TypeScript cannot see.
+type NativeFunction = ((...args: any[]) => any) & { async: (...args: any[]) => void };
+type Calls = Readonly<Record<NameOf<(typeof SIGNATURES)[number]>, NativeFunction>>;
+
+/** The library's functions by their C names, and two helpers for statuses. */
+export interface CApi extends Calls {
+  readonly path: string;
+  /** Runs `call` with a fresh status and throws `what: message` if it failed. */
+  check<T>(what: string, call: (status: Pointer) => T): T;
+}
+
+const MAC = process.platform === 'darwin';
+/** The library, and the one it links to: both are in TensorFlow's wheel. */
+export const LIBRARIES = MAC
+  ? (['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'] as const)
+  : (['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const);
+const [LIBRARY, FRAMEWORK] = LIBRARIES;
+/** absl::SetMinLogLevel(LogSeverityAtLeast) of the pinned version: a banner at start heeds no environment variable. */
+const SET_MIN_LOG_LEVEL = '_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE';
+const LOG_WARNINGS = 1;
+let loaded: CApi | undefined;
+
+/**
+ * Loads TensorFlow's C library from the folder that holds it; once per thread, the first folder wins. Takes about 2 s.
+ * @throws TrainerError (exit code 3) if the folder has no library or the system cannot load it.
+ */
+export function loadLibrary(folder: string): CApi {
+  if (loaded) return loaded;
+  const path = join(folder, LIBRARY);
+  if (!existsSync(path)) throw environmentError(`no ${LIBRARY} in ${folder}: run \`trainer setup\``);
+  // Read by the library as it starts: no banner and no per-op chatter, and never all of a GPU's memory at once.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  const library = open(folder, path);
+  koffi.struct('TF_Output', { oper: 'void*', index: 'int' });
+  const calls = Object.fromEntries(SIGNATURES.map((s) => [/(\w+)\(/.exec(s)![1]!, library.func(s)])) as unknown as Calls;
+  loaded = { ...calls, path, check: (what, call) => checked(calls, what, call) };
+  return loaded;
+}
+
+function open(folder: string, path: string): ReturnType<typeof koffi.load> {
+  try {
+    quiet(koffi.load(join(folder, FRAMEWORK)));
+    return koffi.load(path);
+  } catch (cause) {
+    throw environmentError(`cannot load ${path}: ${(cause as Error).message}; run \`trainer doctor\``, { cause });
+  }
+}
+
+function quiet(framework: ReturnType<typeof koffi.load>): void {
+  let setMinLogLevel: (level: number) => void;
+  try {
+    setMinLogLevel = framework.func(`void ${SET_MIN_LOG_LEVEL}(int)`);
+  } catch {
+    return; // A library of another version, given by hand: it works, with its banner.
+  }
+  setMinLogLevel(LOG_WARNINGS);
+}
+
+function checked<T>(calls: Calls, what: string, call: (status: Pointer) => T): T {
+  const status = calls.TF_NewStatus() as Pointer;
+  try {
+    const result = call(status);
+    if (calls.TF_GetCode(status) !== 0) throw new Error(`${what}: ${calls.TF_Message(status)}`);
+    return result;
+  } finally {
+    calls.TF_DeleteStatus(status);
+  }
+}
+
+/** Numbers as the int64_t array that C expects. */
+export const int64s = (numbers: readonly number[]): BigInt64Array => BigInt64Array.from(numbers, BigInt);
