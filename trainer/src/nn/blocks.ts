@@ -1,7 +1,7 @@
 // The basic block of He et al. 2015, figure 2: two 3x3 convolutions, and in residual nets a shortcut around them.
 import * as tf from '@tensorflow/tfjs-core';
 import { type ConvNormSpec, convNorm, type Pass } from './layers.js';
-import { relu } from './ops.js';
+import { everySecondPixel, relu } from './ops.js';
 
 /**
  * How a block's input reaches its output: not at all (plain nets), as it is, with zeros for the channels it lacks (option A:
@@ -38,7 +38,7 @@ function shortcut(pass: Pass, way: Exclude<Shortcut, { kind: 'none' }>, x: tf.Te
     case 'project':
       return convNorm(pass, way.spec, x);
     case 'pad': {
-      const seen = way.stride === 1 ? x : everySecond(x);
+      const seen = way.stride === 1 ? x : everySecondPixel(x);
       return tf.pad(seen, [
         [0, 0],
         [0, 0],
@@ -47,10 +47,4 @@ function shortcut(pass: Pass, way: Exclude<Shortcut, { kind: 'none' }>, x: tf.Te
       ]);
     }
   }
-}
-
-/** Every second pixel of both axes: what a 1x1 convolution of stride 2 sees. */
-function everySecond(x: tf.Tensor4D): tf.Tensor4D {
-  const [n, h, w, c] = x.shape;
-  return tf.stridedSlice(x, [0, 0, 0, 0], [n, h, w, c], [1, 2, 2, 1]) as tf.Tensor4D;
 }

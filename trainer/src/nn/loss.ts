@@ -16,8 +16,8 @@ export interface Loss {
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, smoothing = 0): Loss {
   const [examples, classes] = logits.shape;
   const even = smoothing / classes;
-  const targets = tf.oneHot(labels, classes, 1 - smoothing + even, even) as tf.Tensor2D;
-  const loss = meanCrossEntropy(logits, tf.cast(targets, 'float32'), examples);
+  const targets = tf.oneHot(labels, classes, 1 - smoothing + even, even, 'float32') as tf.Tensor2D;
+  const loss = meanCrossEntropy(logits, targets, examples);
   const correct = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32')) as tf.Scalar;
   return { loss, correct };
 }

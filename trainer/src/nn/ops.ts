@@ -84,3 +84,30 @@ export function globalAveragePool(x: tf.Tensor4D): tf.Tensor2D {
   });
   return pool(x) as tf.Tensor2D;
 }
+
+/**
+ * Every second pixel of both axes, from the first: what a 1x1 convolution of stride 2 sees. x [N, H, W, C] to
+ * [N, ceil(H / 2), ceil(W / 2), C]. The gradient is ours because TensorFlow.js has none for strided slices.
+ */
+export function everySecondPixel(x: tf.Tensor4D): tf.Tensor4D {
+  const [n, h, w, c] = x.shape;
+  const [rows, columns] = [Math.ceil(h / 2), Math.ceil(w / 2)];
+  const subsample = tf.customGrad((...args: unknown[]) => {
+    const [xs] = args as [tf.Tensor4D];
+    // Each pixel [1, 1, C] becomes a square [2, 2, C] with zeros right and below; an odd side then loses its last zeros.
+    const gradFunc = (dy: tf.Tensor): tf.Tensor => {
+      const pixels = tf.reshape(dy, [n * rows, 1, columns, 1, c]);
+      const squares = tf.pad(pixels, [
+        [0, 0],
+        [0, 1],
+        [0, 0],
+        [0, 1],
+        [0, 0],
+      ]);
+      const image = tf.reshape(squares, [n, 2 * rows, 2 * columns, c]);
+      return h % 2 === 0 && w % 2 === 0 ? image : tf.slice(image, [0, 0, 0, 0], [n, h, w, c]);
+    };
+    return { value: tf.stridedSlice(xs, [0, 0, 0, 0], [n, h, w, c], [1, 2, 2, 1]), gradFunc };
+  });
+  return subsample(x) as tf.Tensor4D;
+}

@@ -29,7 +29,10 @@ export function sgdUpdate(
 ): Update {
   const { parameter, gradient, lr } = state;
   const decay = options.decayNorm || parameter.rank > 1 ? options.weightDecay : 0;
-  const decayed = decay === 0 ? gradient : tf.add(gradient, tf.mul(parameter, decay));
-  const velocity = tf.add(tf.mul(state.velocity, options.momentum), decayed);
+  const terms = [gradient];
+  if (options.momentum !== 0) terms.push(tf.mul(state.velocity, options.momentum));
+  if (decay !== 0) terms.push(tf.mul(parameter, decay));
+  // One sum, so one pass over memory, instead of one per term.
+  const velocity = tf.addN(terms);
   return { velocity, parameter: tf.sub(parameter, tf.mul(velocity, lr)) };
 }
