@@ -38,6 +38,12 @@ export const RunConfigSchema = z.strictObject({
   precision: z.enum(['fp32', 'bf16']),
   engine: z.enum(['auto', 'tensorflow', 'wasm']),
   seed: z.int().nonnegative(),
+  deterministic: z.boolean(),
+  attention: z.enum(['none', 'se', 'cbam']),
+  /** Weights to start from (safetensors, torchvision names); null draws them from the seed. */
+  init: z.string().nullable(),
+  /** Parameter names, or their beginnings, that keep their first value. */
+  freeze: z.array(z.string()),
   keep: z.int().positive(),
   /** Epochs between checkpoints. */
   checkpointEvery: z.int().positive(),

@@ -30,7 +30,7 @@ function setUp(each: TorchCase): Setup {
   return {
     model,
     values: Object.fromEntries(values) as Record<string, tf.Variable>,
-    images: tf.tensor(data, [...shape]) as tf.Tensor4D,
+    images: tf.tensor4d(data, shape as [number, number, number, number]),
     labels: tf.tensor1d([...fixture.labels], 'int32'),
   };
 }

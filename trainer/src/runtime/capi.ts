@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { environmentError } from '../errors.js';
+import { withoutBanner } from './banner.js';
 
 /** An address in native memory. */
 export type Pointer = bigint;
@@ -97,10 +98,7 @@ const MAC = process.platform === 'darwin';
 export const LIBRARIES = MAC
   ? (['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'] as const)
   : (['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const);
-const [LIBRARY, FRAMEWORK] = LIBRARIES;
-/** absl::SetMinLogLevel(LogSeverityAtLeast) of the pinned version: a banner at start heeds no environment variable. */
-const SET_MIN_LOG_LEVEL = '_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE';
-const LOG_WARNINGS = 1;
+const LIBRARY = LIBRARIES[0];
 let loaded: CApi | undefined;
 
 /**
@@ -114,30 +112,19 @@ export function loadLibrary(folder: string): CApi {
   // Read by the library as it starts: no banner and no per-op chatter, and never all of a GPU's memory at once.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  const library = open(folder, path);
+  const library = open(path);
   koffi.struct('TF_Output', { oper: 'void*', index: 'int' });
   const calls = Object.fromEntries(SIGNATURES.map((s) => [/(\w+)\(/.exec(s)![1]!, library.func(s)])) as unknown as Calls;
   loaded = { ...calls, path, check: (what, call) => checked(calls, what, call) };
   return loaded;
 }
 
-function open(folder: string, path: string): ReturnType<typeof koffi.load> {
+function open(path: string): ReturnType<typeof koffi.load> {
   try {
-    quiet(koffi.load(join(folder, FRAMEWORK)));
-    return koffi.load(path);
+    return withoutBanner(() => koffi.load(path));
   } catch (cause) {
     throw environmentError(`cannot load ${path}: ${(cause as Error).message}; run \`trainer doctor\``, { cause });
   }
-}
-
-function quiet(framework: ReturnType<typeof koffi.load>): void {
-  let setMinLogLevel: (level: number) => void;
-  try {
-    setMinLogLevel = framework.func(`void ${SET_MIN_LOG_LEVEL}(int)`);
-  } catch {
-    return; // A library of another version, given by hand: it works, with its banner.
-  }
-  setMinLogLevel(LOG_WARNINGS);
 }
 
 function checked<T>(calls: Calls, what: string, call: (status: Pointer) => T): T {

@@ -1,0 +1,104 @@
+// The layers' fused kernels as single passes over the heap; a composition of tfjs ops takes five times as many.
+// x [N, H, W, C] is seen as [rows, C].
+import type * as tf from '@tensorflow/tfjs-core';
+import { type BackendWasm, floats, makeOutput } from './heap.js';
+
+type Inputs<K extends string> = Readonly<Record<K, tf.TensorInfo>>;
+
+/**
+ * Kernel `TrainingBatchNorm`: x [N, H, W, C], scale, offset [C] to y, mean, unbiased variance, and as workspaces the mean,
+ * 1 / deviation and an empty one. Sums are kept in double precision, so the variance may be taken in the same pass.
+ */
+export function trainingBatchNorm(
+  backend: BackendWasm,
+  inputs: Inputs<'x' | 'scale' | 'offset'>,
+  { epsilon }: { epsilon: number },
+): tf.TensorInfo[] {
+  const channels = inputs.scale.shape[0]!;
+  const y = makeOutput(backend, inputs.x.shape);
+  const perChannel = Array.from({ length: 4 }, () => makeOutput(backend, [channels])) as [
+    tf.TensorInfo,
+    tf.TensorInfo,
+    tf.TensorInfo,
+    tf.TensorInfo,
+  ];
+  const none = makeOutput(backend, [0]);
+  const [x, out] = [floats(backend, inputs.x), floats(backend, y)];
+  const [scale, offset] = [floats(backend, inputs.scale), floats(backend, inputs.offset)];
+  const [mean, variance, savedMean, inverse] = perChannel.map((t) => floats(backend, t)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const count = x.length / channels;
+  const { sums, products } = channelSums(x, x, channels);
+  const [factor, shift] = [new Float64Array(channels), new Float64Array(channels)];
+  for (let c = 0; c < channels; c++) {
+    const m = sums[c]! / count;
+    const biased = Math.max(0, products[c]! / count - m * m);
+    const inv = 1 / Math.sqrt(biased + epsilon);
+    mean[c] = m;
+    savedMean[c] = m;
+    variance[c] = (biased * count) / Math.max(1, count - 1);
+    inverse[c] = inv;
+    factor[c] = scale[c]! * inv;
+    shift[c] = offset[c]! - m * factor[c]!;
+  }
+  for (let row = 0; row < x.length; row += channels) {
+    for (let c = 0; c < channels; c++) out[row + c] = x[row + c]! * factor[c]! + shift[c]!;
+  }
+  return [y, ...perChannel, none];
+}
+
+/**
+ * Kernel `TrainingBatchNormGrad`: dy, x, scale and the workspaces to dx, dscale, doffset (Ioffe and Szegedy 2015, section 3):
+ * with n = (x - mean) / deviation, dx = scale / deviation * (dy - mean(dy) - n * mean(dy * n)), which is linear in dy and x.
+ */
+export function trainingBatchNormGradient(
+  backend: BackendWasm,
+  inputs: Inputs<'dy' | 'x' | 'scale' | 'saved1' | 'saved2'>,
+): tf.TensorInfo[] {
+  const channels = inputs.scale.shape[0]!;
+  const outputs = [makeOutput(backend, inputs.x.shape), makeOutput(backend, [channels]), makeOutput(backend, [channels])];
+  const [dx, dscale, doffset] = outputs.map((t) => floats(backend, t)) as [Float32Array, Float32Array, Float32Array];
+  const [dy, x, scale] = [floats(backend, inputs.dy), floats(backend, inputs.x), floats(backend, inputs.scale)];
+  const [mean, inverse] = [floats(backend, inputs.saved1), floats(backend, inputs.saved2)];
+  const count = x.length / channels;
+  const { sums, products } = channelSums(dy, x, channels);
+  const [ofDy, ofX, constant] = [new Float64Array(channels), new Float64Array(channels), new Float64Array(channels)];
+  for (let c = 0; c < channels; c++) {
+    const [m, inv] = [mean[c]!, inverse[c]!];
+    const gradient = (products[c]! - m * sums[c]!) * inv;
+    dscale[c] = gradient;
+    doffset[c] = sums[c]!;
+    ofDy[c] = scale[c]! * inv;
+    ofX[c] = (-ofDy[c]! * inv * gradient) / count;
+    constant[c] = (-ofDy[c]! * sums[c]!) / count - ofX[c]! * m;
+  }
+  for (let row = 0; row < x.length; row += channels) {
+    for (let c = 0; c < channels; c++) dx[row + c] = dy[row + c]! * ofDy[c]! + x[row + c]! * ofX[c]! + constant[c]!;
+  }
+  return outputs;
+}
+
+/** Kernel `ReluGradFromOutput`: dy where y > 0, else 0. */
+export function reluGradient(backend: BackendWasm, inputs: Inputs<'dy' | 'y'>): tf.TensorInfo {
+  const out = makeOutput(backend, inputs.dy.shape);
+  const [dy, y, dx] = [floats(backend, inputs.dy), floats(backend, inputs.y), floats(backend, out)];
+  for (let i = 0; i < dx.length; i++) dx[i] = y[i]! > 0 ? dy[i]! : 0;
+  return out;
+}
+
+/** Sums of a, and of a * b, over the rows of each channel. */
+function channelSums(a: Float32Array, b: Float32Array, channels: number): { sums: Float64Array; products: Float64Array } {
+  const [sums, products] = [new Float64Array(channels), new Float64Array(channels)];
+  for (let row = 0; row < a.length; row += channels) {
+    for (let c = 0; c < channels; c++) {
+      const value = a[row + c]!;
+      sums[c] = sums[c]! + value;
+      products[c] = products[c]! + value * b[row + c]!;
+    }
+  }
+  return { sums, products };
+}

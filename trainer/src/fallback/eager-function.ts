@@ -1,0 +1,132 @@
+// A step function as the fallback engine calls it: host memory in, eager ops, host memory out, nothing left behind.
+import * as tf from '@tensorflow/tfjs-core';
+import type { Compiled, HostDType, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from '../jit/contract.js';
+import type { BackendWasm } from './heap.js';
+
+/** What an eager function asks of its session. */
+export interface Host {
+  readonly backend: BackendWasm;
+  /** Throws where the session is closed or busy. */
+  assertFree(what: string): void;
+  /** Keeps other calls out until `work` is done. */
+  whileBusy<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs `work` with tfjs' wasm backend active, then gives the former one back. */
+  onBackend<T>(work: () => T): T;
+  /** Runs `work`; the session owns the variables that it makes. */
+  adoptNew<T>(work: () => T): T;
+}
+
+type Into = Partial<Record<string, HostTensor>>;
+
+const DEFAULT_MAX_TRACES = 8;
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array } as const;
+
+export class EagerFunction<O extends Tensors> implements Compiled<O> {
+  readonly name: string;
+  readonly #host: Host;
+  readonly #fn: StepFunction;
+  readonly #maxTraces: number;
+  /** Nothing is traced, yet sets of input shapes are counted and limited as the compiled engine does. */
+  readonly #signatures = new Set<string>();
+  #disposed = false;
+
+  constructor(host: Host, fn: StepFunction, options: JitOptions & { name: string }) {
+    this.#host = host;
+    this.#fn = fn;
+    this.name = options.name;
+    this.#maxTraces = options.maxTraces ?? DEFAULT_MAX_TRACES;
+  }
+
+  get traces(): number {
+    return this.#signatures.size;
+  }
+
+  prepare(inputs: HostTensors): number {
+    const began = performance.now();
+    this.#check(inputs);
+    this.#signatures.add(signature(inputs));
+    return performance.now() - began;
+  }
+
+  run(inputs: HostTensors, into: Into = {}): Record<keyof O, HostTensor> {
+    this.#check(inputs);
+    return this.#execute(inputs, into);
+  }
+
+  async runAsync(inputs: HostTensors, into: Into = {}): Promise<Record<keyof O, HostTensor>> {
+    this.#check(inputs);
+    return await this.#host.whileBusy(async () => {
+      // A step blocks the thread; timers and sockets get their turn before each.
+      await new Promise(setImmediate);
+      return this.#execute(inputs, into);
+    });
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#signatures.clear();
+  }
+
+  #execute(inputs: HostTensors, into: Into): Record<keyof O, HostTensor> {
+    const key = signature(inputs);
+    const step = (): Record<keyof O, HostTensor> => {
+      tf.engine().startScope(this.name);
+      try {
+        return this.#collect(this.#fn(toTensors(inputs)), into);
+      } finally {
+        tf.engine().endScope();
+      }
+    };
+    const results = this.#host.onBackend(() => (this.#signatures.has(key) ? step() : this.#host.adoptNew(step)));
+    this.#signatures.add(key);
+    return results;
+  }
+
+  #check(inputs: HostTensors): void {
+    this.#host.assertFree(this.name);
+    if (this.#disposed) throw new Error(`${this.name} was disposed`);
+    for (const [name, { shape, dtype, data }] of Object.entries(inputs)) {
+      const size = tf.util.sizeFromShape([...shape]);
+      if (data.length !== size)
+        throw new Error(
+          `${this.name}: input ${name} of shape [${shape}] needs ${size} ${dtype} values; its memory has ${data.length}`,
+        );
+    }
+    const key = signature(inputs);
+    if (!this.#signatures.has(key) && this.#signatures.size >= this.#maxTraces) {
+      const last = [...this.#signatures].at(-1);
+      throw new Error(
+        `${this.name}: called with more than ${this.#maxTraces} sets of shapes, the newest ${key}, before it ${last}; pad inputs to a fixed shape or raise maxTraces`,
+      );
+    }
+  }
+
+  #collect(results: Tensors, into: Into): Record<keyof O, HostTensor> {
+    const entries = Object.entries(results).map(([name, tensor]) => {
+      if (!(tensor instanceof tf.Tensor)) throw new Error(`${this.name}: result ${name} is not a tensor`);
+      const dtype = tensor.dtype as HostDType;
+      const target = into[name] ?? { dtype, shape: [...tensor.shape], data: new ARRAYS[dtype](tensor.size) };
+      if (target.data.length !== tensor.size)
+        throw new Error(`${this.name}: result ${name} has ${tensor.size} values, the memory given for it ${target.data.length}`);
+      target.data.set(this.#host.backend.typedArrayFromHeap(tensor));
+      return [name, target] as const;
+    });
+    return Object.fromEntries(entries) as Record<keyof O, HostTensor>;
+  }
+}
+
+const signature = (inputs: HostTensors): string =>
+  Object.entries(inputs)
+    .map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape}]`)
+    .join(' ');
+
+/** Copies the inputs to the heap; bytes become int32, which is what tfjs has for them. */
+function toTensors(inputs: HostTensors): Tensors {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { shape, dtype, data }]) => {
+      if (dtype === 'uint8') return [name, tf.tensor(Int32Array.from(data), [...shape], 'int32')];
+      return [name, tf.tensor(data, [...shape], dtype)];
+    }),
+  );
+}

@@ -1,0 +1,37 @@
+// Registers what tfjs' wasm backend lacks for training: gradients of convolutions and of gather, and the layers' fused kernels.
+import * as tf from '@tensorflow/tfjs-core';
+import { reluGradient, trainingBatchNorm, trainingBatchNormGradient } from './batch-norm.js';
+import { convFilterGradient } from './conv-filter-gradient.js';
+import { convInputGradient } from './conv-input-gradient.js';
+import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise-gradients.js';
+import type { BackendWasm } from './heap.js';
+import { segmentSum } from './segment-sum.js';
+
+// Each kernel states its own inputs and attributes; tfjs passes them as untyped maps.
+// biome-ignore lint/suspicious/noExplicitAny: the border to tfjs' registry, where types end.
+type Kernel = (backend: BackendWasm, inputs: any, attributes: any) => tf.TensorInfo | tf.TensorInfo[];
+
+/** By tfjs' names, and for the fused kernels those that `nn` calls them by. `Conv2DBackpropInput` replaces tfjs' own slow one. */
+const KERNELS: Readonly<Record<string, Kernel>> = {
+  Conv2DBackpropFilter: convFilterGradient,
+  Conv2DBackpropInput: convInputGradient,
+  DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
+  DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
+  UnsortedSegmentSum: segmentSum,
+  TrainingBatchNorm: trainingBatchNorm,
+  TrainingBatchNormGrad: trainingBatchNormGradient,
+  ReluGradFromOutput: reluGradient,
+};
+
+/** Registers the kernels with tfjs' 'wasm' backend; a second call changes nothing. */
+export function registerWasmKernels(): void {
+  if (tf.getKernel('TrainingBatchNorm', 'wasm')) return;
+  for (const [kernelName, kernel] of Object.entries(KERNELS)) {
+    if (tf.getKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
+    tf.registerKernel({
+      kernelName,
+      backendName: 'wasm',
+      kernelFunc: ({ inputs, attrs, backend }) => kernel(backend as BackendWasm, inputs, attrs ?? {}),
+    });
+  }
+}
