@@ -16,6 +16,8 @@ export const RunConfigSchema = z.strictObject({
   zeroGamma: z.boolean(),
   data: z.string().min(1),
   limitTrain: z.int().positive().nullable(),
+  /** Images of the test set that are looked at each epoch (`--limit-test`); null is all. `quick` looks at 2,000. */
+  limitTest: z.int().positive().nullable(),
   valSplit: z.number().min(0).lt(1),
   skipBadImages: z.boolean(),
   preset: z.enum(['quick', 'full', 'he']),

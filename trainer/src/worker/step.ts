@@ -1,14 +1,17 @@
 // One model's training and evaluation as step functions: what jit compiles. Images arrive as bytes and are normalized inside.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ChannelStatistics } from '../data/contract.js';
-import type { Compiled, Precision, Session } from '../jit/contract.js';
+import type { Compiled, HostTensor, Precision, Session } from '../jit/contract.js';
 import type { InitialValue, Model, ParameterRecord } from '../nn/contract.js';
 import { crossEntropy } from '../nn/loss.js';
 import { initialVelocity, type SgdOptions, sgdUpdate } from '../optim/sgd.js';
 
+/** Bytes [N, H, W, 3] become x * scale + shift, channel by channel. Inputs, so that one trace serves any data. */
+type PixelInputs = { scale: tf.Tensor1D; shift: tf.Tensor1D };
 /** images [N, H, W, 3] uint8, labels [N] int32, lr a scalar. */
-type TrainInputs = { images: tf.Tensor4D; labels: tf.Tensor1D; lr: tf.Scalar };
-type EvaluateInputs = Pick<TrainInputs, 'images' | 'labels'> & { count: tf.Scalar };
+type TrainInputs = PixelInputs & { images: tf.Tensor4D; labels: tf.Tensor1D; lr: tf.Scalar };
+/** `count` images at the front of the batch are evaluated; the others only fill it up to its fixed shape. */
+type EvaluateInputs = PixelInputs & { images: tf.Tensor4D; labels: tf.Tensor1D; count: tf.Scalar };
 /** `loss` is the batch's mean (training) or the sum over the counted images (evaluation); `correct` counts. */
 type Outcome = { loss: tf.Scalar; correct: tf.Scalar };
 
@@ -18,6 +21,19 @@ export interface StepOptions {
   readonly precision: Precision;
   readonly pixels: ChannelStatistics;
   readonly xla?: boolean;
+  /** Whether a parameter keeps its first value. Default: none does. */
+  readonly isFrozen?: (name: string) => boolean;
+}
+
+/** A batch in memory that the caller owns: images [N, H, W, 3] uint8, labels [N] int32. */
+export interface Batch {
+  readonly images: HostTensor;
+  readonly labels: HostTensor;
+}
+
+export interface StepOutcome {
+  readonly loss: number;
+  readonly correct: number;
 }
 
 /** A model in a session: its values and velocities as variables, its two compiled functions. */
@@ -25,37 +41,60 @@ export class Learner {
   readonly model: Model;
   /** Parameters and statistics by name. */
   readonly values: ParameterRecord<tf.Variable>;
-  /** Velocity of each parameter by its name. */
+  /** Velocity of each trained parameter by its name. */
   readonly velocities: ParameterRecord<tf.Variable>;
-  readonly train: Compiled<Outcome>;
-  readonly evaluate: Compiled<Outcome>;
+  readonly #train: Compiled<Outcome>;
+  readonly #evaluate: Compiled<Outcome>;
+  readonly #lr = scalar();
+  readonly #count = scalar();
+  readonly #result = { loss: scalar(), correct: scalar() };
+  #pixels: Record<keyof PixelInputs, HostTensor>;
 
   constructor(session: Session, model: Model, initial: ParameterRecord<InitialValue>, options: StepOptions) {
     this.model = model;
     this.values = makeVariables(initial, (value) => value.data);
-    const trainable = Object.fromEntries(Object.entries(initial).filter(([, value]) => value.trainable));
-    this.velocities = makeVariables(trainable, initialVelocity);
+    const trained = Object.entries(initial).filter(([name, value]) => value.trainable && !options.isFrozen?.(name));
+    this.velocities = makeVariables(Object.fromEntries(trained), initialVelocity);
+    this.#pixels = pixelInputs(options.pixels);
     session.adopt([...Object.values(this.values), ...Object.values(this.velocities)]);
     const jit = { precision: options.precision, ...(options.xla !== undefined && { xla: options.xla }) };
-    this.train = session.jit((inputs: TrainInputs) => this.#train(inputs, options), { ...jit, name: `${model.side}_train` });
-    this.evaluate = session.jit((inputs: EvaluateInputs) => this.#evaluate(inputs, options), {
+    this.#train = session.jit((inputs: TrainInputs) => this.#trainStep(inputs, options), { ...jit, name: `${model.side}_train` });
+    this.#evaluate = session.jit((inputs: EvaluateInputs) => this.#evaluateStep(inputs), {
       ...jit,
       name: `${model.side}_evaluate`,
     });
+  }
+
+  /** From now on images are normalized by these statistics. */
+  setPixels(pixels: ChannelStatistics): void {
+    this.#pixels = pixelInputs(pixels);
+  }
+
+  /** One step of SGD; mean loss, and how many were right before the update. The batch's memory is free again once this returns. */
+  async train(batch: Batch, lr: number): Promise<StepOutcome> {
+    this.#lr.data[0] = lr;
+    return outcome(await this.#train.runAsync({ ...batch, ...this.#pixels, lr: this.#lr }, this.#result));
+  }
+
+  /** Sums over the first `count` images, with the running statistics. */
+  async evaluate(batch: Batch, count: number): Promise<StepOutcome> {
+    this.#count.data[0] = count;
+    return outcome(await this.#evaluate.runAsync({ ...batch, ...this.#pixels, count: this.#count }, this.#result));
   }
 
   dispose(): void {
     for (const variable of [...Object.values(this.values), ...Object.values(this.velocities)]) variable.dispose();
   }
 
-  #train({ images, labels, lr }: TrainInputs, { pixels, labelSmoothing, sgd }: StepOptions): Outcome {
+  #trainStep({ images, labels, lr, scale, shift }: TrainInputs, { labelSmoothing, sgd }: StepOptions): Outcome {
     const names = Object.keys(this.velocities);
     const parameters = names.map((name) => this.values[name]!);
-    const outcome: { correct?: tf.Scalar } = {};
+    const result: { correct?: tf.Scalar } = {};
     const { value: loss, grads } = tf.variableGrads(() => {
-      const result = crossEntropy(this.model.apply(this.values, normalize(images, pixels), true), labels, labelSmoothing);
-      outcome.correct = tf.keep(result.correct);
-      return result.loss;
+      const logits = this.model.apply(this.values, normalize(images, scale, shift), true);
+      const { loss, correct } = crossEntropy(logits, labels, labelSmoothing);
+      result.correct = tf.keep(correct);
+      return loss;
     }, parameters);
     names.forEach((name, i) => {
       const [parameter, velocity] = [parameters[i]!, this.velocities[name]!];
@@ -63,14 +102,13 @@ export class Learner {
       velocity.assign(next.velocity);
       parameter.assign(next.parameter);
     });
-    const correct = tf.clone(outcome.correct!);
-    outcome.correct!.dispose();
+    const correct = tf.clone(result.correct!);
+    result.correct!.dispose();
     return { loss, correct };
   }
 
-  /** Images past `count` fill the batch up to its fixed shape and do not count. */
-  #evaluate({ images, labels, count }: EvaluateInputs, { pixels }: StepOptions): Outcome {
-    const logits = this.model.apply(this.values, normalize(images, pixels), false);
+  #evaluateStep({ images, labels, count, scale, shift }: EvaluateInputs): Outcome {
+    const logits = this.model.apply(this.values, normalize(images, scale, shift), false);
     const [examples, classes] = logits.shape;
     const counted = tf.cast(tf.less(tf.range(0, examples, 1, 'float32'), count), 'float32');
     const ofLabel = tf.mul(tf.logSoftmax(logits), tf.cast(tf.oneHot(labels, classes), 'float32'));
@@ -79,12 +117,23 @@ export class Learner {
   }
 }
 
-/** Bytes [N, H, W, 3] to numbers with mean 0 and deviation 1 over the training set, channel by channel. */
-function normalize(images: tf.Tensor4D, { mean, std }: ChannelStatistics): tf.Tensor4D {
-  const scale = tf.tensor1d(std.map((s) => 1 / s));
-  const shift = tf.tensor1d(mean.map((m, c) => -m / std[c]!));
-  return tf.add(tf.mul(tf.cast(images, 'float32'), scale), shift);
+const normalize = (images: tf.Tensor4D, scale: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor4D =>
+  tf.add(tf.mul(tf.cast(images, 'float32'), scale), shift);
+
+/** Numbers with mean 0 and deviation 1 over the training images. */
+function pixelInputs({ mean, std }: ChannelStatistics): Record<keyof PixelInputs, HostTensor> {
+  const vector = (values: readonly number[]): HostTensor => ({ shape: [3], dtype: 'float32', data: Float32Array.from(values) });
+  return { scale: vector(std.map((s) => 1 / s)), shift: vector(mean.map((m, c) => -m / std[c]!)) };
 }
+
+function scalar(): HostTensor {
+  return { shape: [], dtype: 'float32', data: new Float32Array(1) };
+}
+
+const outcome = ({ loss, correct }: Record<keyof Outcome, HostTensor>): StepOutcome => ({
+  loss: loss.data[0]!,
+  correct: correct.data[0]!,
+});
 
 function makeVariables(
   initial: ParameterRecord<InitialValue>,

@@ -1,0 +1,81 @@
+// The input pipeline: the next batch is cut out and augmented while the engine computes the current one.
+import { fillTrainingBatch } from '../data/batches.js';
+import type { ImageSet } from '../data/contract.js';
+import { epochOrder } from '../data/sampler.js';
+import type { Plan } from './plan.js';
+import type { Batch } from './step.js';
+
+export interface FeedOptions {
+  readonly set: ImageSet;
+  /** The training images among the set's. */
+  readonly indices: Uint32Array;
+  readonly plan: Plan;
+  readonly seed: number;
+  /** RGB bytes around a cropped image: the training images' mean, which is 0 once normalized. */
+  readonly pad: readonly [number, number, number];
+}
+
+interface Slot {
+  readonly images: Uint8Array;
+  readonly labels: Int32Array;
+  /** The number of steps completed before the one whose batch this is; -1 while empty. */
+  step: number;
+}
+
+/** Two batches in memory that stays: one to train on, one being filled. */
+export class BatchFeed {
+  readonly #options: FeedOptions;
+  readonly #slots: readonly [Slot, Slot];
+  #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+  /** Milliseconds spent filling batches, and those of them in which the engine had to wait. */
+  fillMs = 0;
+  waitMs = 0;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    const { height, width } = options.set;
+    const { batchSize } = options.plan;
+    const slot = (): Slot => ({
+      images: new Uint8Array(batchSize * height * width * 3),
+      labels: new Int32Array(batchSize),
+      step: -1,
+    });
+    this.#slots = [slot(), slot()];
+  }
+
+  /** The batch of the step that follows `step` completed ones; its memory stays until `prefetch(step + 2)`. */
+  take(step: number): Batch {
+    const began = performance.now();
+    const slot = this.#fill(step);
+    this.waitMs += performance.now() - began;
+    const { height, width } = this.#options.set;
+    const { count } = this.#options.plan.batch(step);
+    return {
+      images: { shape: [count, height, width, 3], dtype: 'uint8', data: slot.images.subarray(0, count * height * width * 3) },
+      labels: { shape: [count], dtype: 'int32', data: slot.labels.subarray(0, count) },
+    };
+  }
+
+  /** Fills the batch that `take(step)` will give. */
+  prefetch(step: number): void {
+    if (step < this.#options.plan.steps) this.#fill(step);
+  }
+
+  #fill(step: number): Slot {
+    const slot = this.#slots[step % 2 === 0 ? 0 : 1];
+    if (slot.step === step) return slot;
+    const began = performance.now();
+    const { set, seed, plan, pad } = this.#options;
+    const { epoch, start, count } = plan.batch(step);
+    fillTrainingBatch({ set, order: this.#orderOf(epoch), start, count, seed, epoch, pad }, slot);
+    slot.step = step;
+    this.fillMs += performance.now() - began;
+    return slot;
+  }
+
+  #orderOf(epoch: number): Uint32Array {
+    if (this.#order?.epoch !== epoch)
+      this.#order = { epoch, indices: epochOrder(this.#options.indices, this.#options.seed, epoch) };
+    return this.#order.indices;
+  }
+}

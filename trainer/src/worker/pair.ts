@@ -1,0 +1,67 @@
+// The models of a run in a session, from its configuration: the residual net, its plain twin, or one alone.
+import type { RunConfig } from '@trainer/protocol';
+import type { ChannelStatistics, Dataset } from '../data/contract.js';
+import type { Session } from '../jit/contract.js';
+import type { InitialValue, Model, ParameterRecord } from '../nn/contract.js';
+import { createModel } from '../nn/models.js';
+import type { FloatTensor } from '../report/layout.js';
+import { withGivenValues } from './snapshot.js';
+import { Learner } from './step.js';
+
+/** What of a configuration decides the models and their steps. */
+export type ModelConfig = Pick<
+  RunConfig,
+  | 'model'
+  | 'arch'
+  | 'depth'
+  | 'width'
+  | 'shortcut'
+  | 'norm'
+  | 'attention'
+  | 'zeroGamma'
+  | 'precision'
+  | 'momentum'
+  | 'weightDecay'
+  | 'decayNorm'
+  | 'labelSmoothing'
+  | 'freeze'
+  | 'seed'
+>;
+
+/** One model for each side that trains. @throws TrainerError (usage) where the family has no such depth. */
+export function createModels(config: ModelConfig, { classes, train }: Pick<Dataset, 'classes' | 'train'>): Model[] {
+  const { arch, depth, width, shortcut, norm, zeroGamma } = config;
+  const imageSize = [train.height, train.width] as const;
+  return config.model.map((side) =>
+    createModel({ side, arch, depth, width, shortcut, norm, zeroGamma, classes: classes.length, imageSize }),
+  );
+}
+
+export interface GivenWeights {
+  readonly tensors: Readonly<Record<string, FloatTensor>>;
+  /** The file, for messages. */
+  readonly source: string;
+}
+
+/** First values: drawn from the seed by name, so equal in both models, or given. */
+export function initialValues(model: Model, seed: number, given?: GivenWeights): ParameterRecord<InitialValue> {
+  const drawn = model.initialize(seed);
+  return given ? withGivenValues(drawn, given.tensors, given.source) : drawn;
+}
+
+export interface LearnerOptions {
+  readonly session: Session;
+  readonly config: ModelConfig;
+  readonly pixels: ChannelStatistics;
+}
+
+export function createLearner(model: Model, initial: ParameterRecord<InitialValue>, options: LearnerOptions): Learner {
+  const { momentum, weightDecay, decayNorm, labelSmoothing, precision, freeze } = options.config;
+  return new Learner(options.session, model, initial, {
+    sgd: { momentum, weightDecay, decayNorm },
+    labelSmoothing,
+    precision,
+    pixels: options.pixels,
+    isFrozen: (name) => freeze.some((prefix) => name.startsWith(prefix)),
+  });
+}

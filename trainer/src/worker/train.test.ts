@@ -1,0 +1,134 @@
+import type { MetricRecord } from '@trainer/protocol';
+import { describe, expect, it } from 'vitest';
+import type { Session } from '../jit/contract.js';
+import type { Checkpoint } from '../report/contract.js';
+import type { TrainingEvent } from './contract.js';
+import { type TestRun, testRun } from './test-run.js';
+
+const recordsOf = (events: readonly TrainingEvent[]): MetricRecord[] =>
+  events.flatMap((event) => (event.type === 'metrics' ? event.records : []));
+
+const weightsOf = ({ models }: Checkpoint): Record<string, number[]> =>
+  Object.fromEntries(
+    Object.entries(models).flatMap(([side, { values, velocities }]) =>
+      [...Object.entries(values), ...Object.entries(velocities).map(([name, v]) => [`velocity ${name}`, v] as const)].map(
+        ([name, { data }]) => [`${side} ${name}`, [...data]],
+      ),
+    ),
+  );
+
+const last = ({ saved }: TestRun): Checkpoint => saved.at(-1)!.checkpoint;
+const values = (run: TestRun): (string | number)[][] =>
+  recordsOf(run.events)
+    .filter(({ name }) => !name.startsWith('time/'))
+    .map(({ step, epoch, model, name, value }) => [step, epoch, model, name, value]);
+
+describe('training', () => {
+  it('takes every step of both models on the same batches, and validates each epoch', async () => {
+    const run = await testRun();
+    expect(run.result.status).toBe('finished');
+    expect(run.result.state).toMatchObject({ step: 6, epoch: 3, stepInEpoch: 0 });
+    const losses = recordsOf(run.events).filter((r) => r.name === 'train/loss');
+    expect(losses.map((r) => [r.step, r.epoch, r.model])).toEqual(
+      [1, 2, 3, 4, 5, 6].flatMap((step) => ['resnet', 'plain'].map((model) => [step, step <= 3 ? 1 : 2, model])),
+    );
+    const epochEnds = recordsOf(run.events).filter((r) => r.name === 'val/accuracy' || r.name === 'gap/train_error');
+    expect(epochEnds.map((r) => [r.step, r.model])).toEqual([
+      [3, 'resnet'],
+      [3, 'plain'],
+      [3, 'gap'],
+      [6, 'resnet'],
+      [6, 'plain'],
+      [6, 'gap'],
+    ]);
+  });
+
+  it('learns to tell two clearly different classes apart', async () => {
+    const { result } = await testRun({ config: { epochs: 12 } });
+    for (const side of ['resnet', 'plain'] as const) {
+      expect(result.state.models[side]!.testAccuracy).toBe(100);
+      expect(result.state.models[side]!.trainError).toBeLessThan(10);
+    }
+  });
+
+  it('starts both models from the same values and steps each on its own', async () => {
+    const { models } = last(await testRun({ config: { maxSteps: 1, lr: 1e-30 } }));
+    expect(models.plain!.values['layer1.0.conv1.weight']!.data).toEqual(models.resnet!.values['layer1.0.conv1.weight']!.data);
+  });
+
+  it('leaves frozen parameters as they were', async () => {
+    const [start, end] = await Promise.all([
+      testRun({ config: { maxSteps: 1, lr: 1e-30 } }),
+      testRun({ config: { freeze: ['layer1.'] } }),
+    ]);
+    const [before, after] = [last(start).models.resnet!.values, last(end).models.resnet!.values];
+    expect(after['layer1.0.conv1.weight']!.data).toEqual(before['layer1.0.conv1.weight']!.data);
+    expect(after['layer2.0.conv1.weight']!.data).not.toEqual(before['layer2.0.conv1.weight']!.data);
+  });
+
+  it('marks the checkpoint of the best validation accuracy as best, and only better ones after it', async () => {
+    const run = await testRun({ config: { epochs: 6 } });
+    let best = Number.NEGATIVE_INFINITY;
+    const accuracies = recordsOf(run.events).filter((r) => r.name === 'val/accuracy' && r.model === 'resnet');
+    expect(run.saved.map((s) => s.best)).toEqual(
+      accuracies.map(({ value }) => {
+        const better = value > best;
+        best = Math.max(best, value);
+        return better;
+      }),
+    );
+  });
+
+  it.each([1, 2, 3, 4])('goes on from a stop after step %i to the bits of an undisturbed run', async (at) => {
+    const whole = await testRun();
+    const first = await testRun({
+      watch: (event, controller) => event.type === 'step' && event.position.step === at && controller.abort('SIGINT'),
+    });
+    expect(first.result.status).toBe('interrupted');
+    expect(last(first).state.step).toBe(at);
+    const second = await testRun({ from: last(first) });
+    expect(second.result.status).toBe('finished');
+    expect(weightsOf(last(second))).toEqual(weightsOf(last(whole)));
+    expect([...values(first), ...values(second)]).toEqual(values(whole));
+  });
+
+  it('goes on from a stop between an epoch and its validation', async () => {
+    const first = await testRun({
+      watch: (event, controller) => event.type === 'phase' && event.phase === 'validation' && controller.abort('SIGINT'),
+    });
+    expect(values(first).some(([, , , name]) => name === 'val/accuracy')).toBe(false);
+    const second = await testRun({ from: last(first) });
+    expect([...values(first), ...values(second)]).toEqual(values(await testRun()));
+  });
+
+  it('ends as if done when its time is over, validated and saved', async () => {
+    const run = await testRun({ config: { maxTime: 1e-9 } });
+    expect(run.result).toMatchObject({ status: 'finished', reason: expect.stringContaining('--max-time') });
+    expect(last(run).state.step).toBe(1);
+    expect(last(run).state.models.resnet!.testAccuracy).not.toBeNull();
+  });
+
+  it('ends once every model reaches the target', async () => {
+    const run = await testRun({ config: { epochs: 100, targetAcc: 60 } });
+    expect(run.result.reason).toContain('60%');
+    expect(run.result.state.step).toBeLessThan(300);
+  });
+
+  it('stops at the step where a loss is no number, and saves nothing of it', async () => {
+    const run = await testRun({ config: { lr: 1e30, norm: 'none' } });
+    expect(run.result.status).toBe('diverged');
+    expect(run.result.reason).toMatch(/^(ResNet|Plain)-8 diverged: its loss is (NaN|Infinity) at step \d+$/);
+    expect(run.saved.every(({ checkpoint }) => checkpoint.state.step < run.result.state.step + 1)).toBe(true);
+  });
+
+  it('leaves no tensors behind in the session', async () => {
+    const { openWasmSession } = await import('../fallback/session.js');
+    const tf = await import('@tensorflow/tfjs-core');
+    const session: Session = await openWasmSession();
+    await testRun({ session });
+    const before = tf.memory().numTensors;
+    await testRun({ session });
+    expect(tf.memory().numTensors).toBe(before);
+    session.close();
+  });
+});
