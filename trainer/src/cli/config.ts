@@ -1,0 +1,139 @@
+// The whole configuration of a run: what was asked for, what was fitted to the machine, the preset and the defaults, in that
+// order, with the origin of every value; and the checks that need more than one value.
+import { type RunConfig, RunConfigSchema } from '@trainer/protocol';
+import { usageError } from '../errors.js';
+import { type Architecture, architectureOf } from '../nn/spec.js';
+import { nameOf } from './options.js';
+import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
+import type { StartOptions } from './resolve.js';
+
+export type Origins = Readonly<Record<keyof RunConfig, string>>;
+
+export interface CompleteConfig {
+  readonly config: RunConfig;
+  readonly origins: Origins;
+}
+
+export interface Completion {
+  /** The one to use where none was asked for. */
+  readonly preset: PresetName;
+  /** Why that one: "no GPU found". */
+  readonly because?: string;
+  /** Values of the preset fitted to the machine. */
+  readonly sized?: Partial<RunConfig>;
+}
+
+/** Depth of each family where only the family was asked for. */
+const USUAL_DEPTH: Readonly<Record<Architecture, number>> = { imagenet: 18, cifar: 20 };
+
+/** What `--fast-dev-run` trains: enough to see a rate change and every phase once. */
+const FAST_DEV_STEPS = 3;
+
+/** @throws TrainerError (usage) where values contradict each other, naming both and their origins. */
+export function completeConfig(options: StartOptions, { preset: chosen, because, sized = {} }: Completion): CompleteConfig {
+  const preset = options.config.preset ?? chosen;
+  const layers = new Layers();
+  layers.add(DEFAULTS, 'default');
+  layers.add(PRESETS[preset], `preset ${preset}`);
+  layers.add(sized, `preset ${preset}, fitted to this machine`);
+  layers.add({ preset }, because === undefined ? 'default' : `chosen: ${because}`);
+  for (const [field, value] of Object.entries(options.config))
+    layers.add({ [field]: value }, options.origins[field] ?? 'default');
+  setFamily(layers, options);
+  if (options.run.fastDevRun) layers.add(fastDevRun(layers.values), 'flag --fast-dev-run');
+  // Complete and in range by the tables: a failure here is a bug, shown with its stack.
+  const complete = { config: RunConfigSchema.parse(layers.values), origins: layers.origins as Origins };
+  check(complete);
+  return complete;
+}
+
+class Layers {
+  readonly values: Partial<RunConfig> = {};
+  readonly origins: Partial<Record<keyof RunConfig, string>> = {};
+
+  add(values: Partial<RunConfig>, origin: string): void {
+    Object.assign(this.values, values);
+    for (const field of Object.keys(values)) this.origins[field as keyof RunConfig] = origin;
+  }
+}
+
+/** The family follows from the depth; where only the family was asked for, the depth follows from it. */
+function setFamily(layers: Layers, { config, origins }: StartOptions): void {
+  const { arch } = config;
+  const depth = layers.values.depth!;
+  if (arch === undefined) {
+    layers.add({ arch: architectureOf(depth) }, 'follows from depth');
+  } else if (architectureOf(depth) !== arch) {
+    if (config.depth !== undefined)
+      throw usageError(
+        `depth ${depth} (${origins['depth']}) is not of the ${arch} family (${origins['arch']}): leave --arch out, or choose ${DEPTHS[arch]}`,
+      );
+    layers.add({ depth: USUAL_DEPTH[arch] }, `follows from arch ${arch}`);
+  }
+}
+
+const DEPTHS: Readonly<Record<Architecture, string>> = { imagenet: '--depth 18 or 34', cifar: '--depth 20, 32, 44, 56 or 110' };
+
+function fastDevRun({ batchSize, valSplit, limitTrain }: Partial<RunConfig>): Partial<RunConfig> {
+  const images = Math.ceil(((FAST_DEV_STEPS + 1) * batchSize!) / (1 - valSplit!));
+  return {
+    epochs: 1,
+    maxSteps: FAST_DEV_STEPS,
+    limitTrain: Math.min(images, limitTrain ?? images),
+    warmup: 0,
+    keep: 1,
+    checkpointEvery: 1,
+  };
+}
+
+/** A rule about several values: when it is broken, and what to say. */
+interface Rule {
+  readonly broken: (config: RunConfig) => boolean;
+  /** The value that the message opens with. */
+  readonly field: keyof RunConfig;
+  readonly message: (config: RunConfig, origin: (field: keyof RunConfig) => string) => string;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    field: 'preset',
+    broken: ({ preset, arch }) => preset === 'he' && arch !== 'cifar',
+    message: ({ depth }, origin) =>
+      `is He et al.'s recipe for the cifar family, which has no depth ${depth} (${origin('depth')}): choose ${DEPTHS.cifar}, or --preset full`,
+  },
+  {
+    field: 'targetAcc',
+    broken: ({ targetAcc, valSplit }) => targetAcc !== null && valSplit === 0,
+    message: (_, origin) =>
+      `is about validation accuracy, but val-split is 0 (${origin('valSplit')}): set --val-split 0.1, or leave --target-acc out`,
+  },
+  {
+    field: 'batchSize',
+    broken: ({ batchSize, limitTrain, valSplit }) => limitTrain !== null && batchSize > limitTrain * (1 - valSplit),
+    message: ({ limitTrain, valSplit }, origin) =>
+      `is larger than the training data: limit-train ${limitTrain} (${origin('limitTrain')}) less the validation split (${valSplit}); lower --batch-size or raise --limit-train`,
+  },
+  {
+    field: 'zeroGamma',
+    broken: ({ zeroGamma, norm }) => zeroGamma && norm === 'none',
+    message: (_, origin) => `needs a norm to start at 0, but norm is none (${origin('norm')}): leave one of them out`,
+  },
+  {
+    field: 'zeroGamma',
+    broken: ({ zeroGamma, model }) => zeroGamma && !model.includes('resnet'),
+    message: (_, origin) => `is of the residual net alone, but model is plain (${origin('model')}): leave one of them out`,
+  },
+  {
+    field: 'warmup',
+    broken: ({ warmup, epochs }) => warmup > 0 && warmup >= epochs,
+    message: ({ epochs }, origin) =>
+      `takes the whole run of ${epochs} epochs (${origin('epochs')}): lower --warmup or raise --epochs`,
+  },
+];
+
+function check({ config, origins }: CompleteConfig): void {
+  const rule = RULES.find(({ broken }) => broken(config));
+  if (!rule) return;
+  const { field } = rule;
+  throw usageError(`${nameOf(field)} ${config[field]} (${origins[field]}) ${rule.message(config, (other) => origins[other])}`);
+}

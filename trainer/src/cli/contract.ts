@@ -1,0 +1,18 @@
+// What the commands besides `start` are called with. Each is one function `(options, io) => Promise<ExitCode>` in a file of
+// its own, loaded only when it is asked for; failures are thrown as TrainerError and shown in one place.
+import type { OutputOptions } from './resolve.js';
+
+export interface SetupOptions extends Omit<OutputOptions, 'json'> {
+  readonly variant: 'auto' | 'cpu' | 'gpu';
+}
+
+export type DoctorOptions = Pick<OutputOptions, 'quiet' | 'verbose' | 'json' | 'color'>;
+
+export interface BenchStepOptions extends Pick<OutputOptions, 'quiet' | 'verbose' | 'json' | 'color'> {
+  readonly depth: number;
+  readonly batchSize: number;
+  readonly precision: 'fp32' | 'bf16';
+  readonly engine: 'auto' | 'tensorflow' | 'wasm';
+  /** Timed, after warm-up. */
+  readonly steps: number;
+}

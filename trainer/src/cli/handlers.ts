@@ -1,0 +1,43 @@
+// Every command's function, loaded when it runs: help and mistakes are answered without TensorFlow.js.
+import type { ExitCode } from '../errors.js';
+import type { BenchStepOptions, DoctorOptions, SetupOptions } from './contract.js';
+import type { Io } from './io.js';
+import type { CommandName } from './options.js';
+import { DEFAULTS } from './presets.js';
+import { type RawFlags, resolveCommand, resolveStart } from './resolve.js';
+
+/** @param words what stood on the command line besides flags */
+type Handler = (flags: RawFlags, io: Io, words: readonly string[]) => Promise<ExitCode>;
+
+export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
+  start: async (flags, io) => {
+    const options = await resolveStart(flags, io);
+    const { runStart } = await import('./start.js');
+    return runStart(options, io);
+  },
+  setup: async (flags, io) => {
+    const options = valuesOf<SetupOptions>('setup', flags, io);
+    const { runSetup } = await import('./setup.js');
+    return runSetup(options, io);
+  },
+  doctor: async (flags, io) => {
+    const options = valuesOf<DoctorOptions>('doctor', flags, io);
+    const { runDoctor } = await import('./doctor.js');
+    return runDoctor(options, io);
+  },
+  'bench step': async (flags, io) => {
+    const { precision, engine } = DEFAULTS;
+    const asked = valuesOf<BenchStepOptions>('bench step', flags, io);
+    const { benchStep } = await import('../bench/step.js');
+    return benchStep({ ...{ depth: 20, batchSize: 128, precision, engine }, ...asked }, io);
+  },
+  completion: async (_flags, io, [shell]) => {
+    const { completionScript } = await import('./completion.js');
+    io.stdout.write(completionScript(shell));
+    return 0;
+  },
+};
+
+/** The table's types are those of the command's options; a test holds them to it. */
+const valuesOf = <T>(command: CommandName, flags: RawFlags, io: Io): T =>
+  resolveCommand(command, flags, io.env).values as unknown as T;

@@ -1,0 +1,60 @@
+// How text looks on a given stream: colours, glyphs, width, and whether a line may be redrawn.
+import pc from 'picocolors';
+import type { Output } from './io.js';
+
+type Env = NodeJS.ProcessEnv;
+export type ColorChoice = 'auto' | 'always' | 'never';
+
+/** Colours and glyphs; `paint` functions return their text unchanged where colours are off. */
+export interface Style {
+  readonly paint: Readonly<Record<'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'resnet' | 'plain', (text: string) => string>>;
+  readonly glyph: Readonly<Record<'full' | 'empty' | 'dot' | 'plusMinus' | 'minus' | 'line', string>>;
+}
+
+const UNICODE = { full: '━', empty: '─', dot: '·', plusMinus: '±', minus: '−', line: '─' };
+const ASCII = { full: '=', empty: '-', dot: '|', plusMinus: '+/-', minus: '-', line: '-' };
+
+export function createStyle(stream: Output, env: Env, choice: ColorChoice): Style {
+  const colors = pc.createColors(colorsOn(stream, env, choice));
+  return {
+    // Blue and yellow are told apart by colour-blind eyes; names stand beside them anyway.
+    paint: {
+      bold: colors.bold,
+      dim: colors.dim,
+      red: colors.red,
+      yellow: colors.yellow,
+      green: colors.green,
+      resnet: colors.cyan,
+      plain: colors.yellow,
+    },
+    glyph: speaksUnicode(env) ? UNICODE : ASCII,
+  };
+}
+
+/** `--color` beats NO_COLOR (no-color.org) beats CLICOLOR_FORCE and FORCE_COLOR beats CLICOLOR=0 beats what the stream is. */
+export function colorsOn(stream: Output, env: Env, choice: ColorChoice): boolean {
+  if (choice !== 'auto') return choice === 'always';
+  if (env['NO_COLOR']) return false;
+  const forced = [env['CLICOLOR_FORCE'], env['FORCE_COLOR']].filter((value) => value !== undefined && value !== '');
+  if (forced.some((value) => value !== '0' && value !== 'false')) return true;
+  if (forced.length > 0 || env['CLICOLOR'] === '0') return false;
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+/** Unless the locale (POSIX: LC_ALL, LC_CTYPE, LANG, the first that is set) names another encoding. None set says nothing. */
+export function speaksUnicode(env: Env): boolean {
+  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'];
+  return locale === undefined || locale === '' || /utf-?8/i.test(locale);
+}
+
+/** A terminal that can redraw a line, with somebody watching. */
+export const isInteractive = (stream: Output, env: Env): boolean =>
+  stream.isTTY === true && env['TERM'] !== 'dumb' && !isOn(env['CI']);
+
+const isOn = (value: string | undefined): boolean => value !== undefined && !['', '0', 'false'].includes(value);
+
+/** Characters in a line: COLUMNS, else the terminal's, else 80. */
+export function widthOf(stream: Output, env: Env): number {
+  const columns = Number(env['COLUMNS']);
+  return Number.isInteger(columns) && columns > 0 ? columns : stream.columns || 80;
+}
