@@ -1,0 +1,18 @@
+// Names of what lies in a run folder.
+
+export const RUN_FILES = {
+  config: 'config.yaml',
+  metadata: 'metadata.json',
+  log: 'output.log',
+  metrics: 'metrics.jsonl',
+  table: 'metrics.csv',
+  summary: 'summary.json',
+  gradients: 'gradients.npz',
+  report: 'report.html',
+  checkpoints: 'checkpoints',
+} as const;
+
+export const CHECKPOINT_FILES = {
+  state: 'state.json',
+  manifest: 'manifest.json',
+} as const;

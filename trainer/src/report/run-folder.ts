@@ -1,0 +1,145 @@
+// Opens the folder of a run for writing: a new one, or one whose run goes on from a checkpoint.
+import path from 'node:path';
+import type { RunConfig, RunSummary } from '@trainer/protocol';
+import { usageError } from '../errors.js';
+import { writeAtomically } from './atomic.js';
+import { CheckpointStore } from './checkpoint-store.js';
+import { encodeConfig } from './config-file.js';
+import type { CreateRunOptions, ResumableRun, RunFolder } from './contract.js';
+import { writeDerivedFiles } from './derived-files.js';
+import { EventFiles } from './event-files.js';
+import { errorCode, type FileSystem, makeFolders, nodeFileSystem } from './file-system.js';
+import { ioError } from './io-error.js';
+import { decodeMetadata, describeResumed, describeRun, encodeMetadata, type RunRecord } from './metadata.js';
+import { lengthUpToStep } from './metrics-file.js';
+import { OpenRun } from './open-run.js';
+import { RUN_FILES } from './run-files.js';
+import { lockRun } from './run-lock.js';
+import { checkRunName, defaultRunName } from './run-name.js';
+
+/**
+ * Makes the folder of a new run, with config.yaml and metadata.json in it. Where that fails, no folder is left.
+ * @throws TrainerError: exit code 2 for a name that is taken or cannot be one, 3 where the disk refuses.
+ */
+export async function createRun(options: CreateRunOptions, fileSystem: FileSystem = nodeFileSystem): Promise<RunFolder> {
+  const out = path.resolve(options.out);
+  const now = new Date();
+  const folder = await makeRunFolder(fileSystem, out, options, now);
+  try {
+    const metadata = describeRun(path.basename(folder), options.metadata, now);
+    await writeAtomically(fileSystem, path.join(folder, RUN_FILES.config), encodeConfig(options.config));
+    await writeAtomically(fileSystem, path.join(folder, RUN_FILES.metadata), encodeMetadata(metadata));
+    await fileSystem.syncFolder(out);
+    const opened = { fileSystem, folder, config: options.config, metadata };
+    return await openRun({ ...opened, prepare: async () => EventFiles.create(fileSystem, folder) });
+  } catch (error) {
+    await fileSystem.remove(folder).catch(() => undefined);
+    throw ioError('make the run folder', folder, error);
+  }
+}
+
+/**
+ * Opens the run again where its checkpoint left it: later metrics and checkpoints are removed, TensorBoard is told.
+ * @throws TrainerError (environment) where another process writes the run, or the disk refuses.
+ */
+export async function reopenRun(run: ResumableRun, fileSystem: FileSystem = nodeFileSystem): Promise<RunFolder> {
+  const { path: folder, config } = run;
+  const { step } = run.checkpoint.state;
+  const metadataPath = path.join(folder, RUN_FILES.metadata);
+  try {
+    const before = decodeMetadata(await readText(fileSystem, metadataPath));
+    const metadata = before && describeResumed(before, step, new Date());
+    return await openRun({
+      fileSystem,
+      folder,
+      config,
+      metadata,
+      upToStep: step,
+      prepare: async () => {
+        if (metadata !== undefined) await writeAtomically(fileSystem, metadataPath, encodeMetadata(metadata));
+        return EventFiles.resume(fileSystem, folder, step);
+      },
+    });
+  } catch (error) {
+    throw ioError('open the run', folder, error);
+  }
+}
+
+async function makeRunFolder(
+  fileSystem: FileSystem,
+  out: string,
+  { name, config, metadata }: CreateRunOptions,
+  now: Date,
+): Promise<string> {
+  if (name !== undefined) checkRunName(name);
+  const wanted = name ?? defaultRunName(config, metadata.dataset.name, now);
+  try {
+    await makeFolders(fileSystem, out);
+    for (let attempt = 1; ; attempt++) {
+      const folder = path.join(out, attempt === 1 ? wanted : `${wanted}-${attempt}`);
+      try {
+        await fileSystem.makeFolder(folder);
+        return folder;
+      } catch (error) {
+        if (errorCode(error) !== 'EEXIST') throw error;
+        if (name !== undefined)
+          throw usageError(`${folder} exists already: choose another --name, or go on with that run: --resume ${folder}`);
+      }
+    }
+  } catch (error) {
+    throw ioError('make the run folder', path.join(out, wanted), error);
+  }
+}
+
+interface OpenOptions {
+  readonly fileSystem: FileSystem;
+  readonly folder: string;
+  readonly config: RunConfig;
+  readonly metadata: RunRecord | undefined;
+  /** Present when the run goes on: what lies behind this step is removed. */
+  readonly upToStep?: number;
+  /** What else is to be done once the folder is ours alone. */
+  readonly prepare: () => Promise<EventFiles>;
+}
+
+async function openRun({ fileSystem, folder, config, metadata, upToStep, prepare }: OpenOptions): Promise<RunFolder> {
+  const name = path.basename(folder);
+  const undo: (() => Promise<void>)[] = [];
+  const opened = async (file: string) => {
+    const handle = await fileSystem.open(path.join(folder, file), 'append');
+    undo.push(() => handle.close());
+    return handle;
+  };
+  try {
+    const unlock = await lockRun(fileSystem, folder);
+    undo.push(unlock);
+    const checkpoints = await CheckpointStore.open({
+      fileSystem,
+      folder: path.join(folder, RUN_FILES.checkpoints),
+      keep: config.keep,
+      ...(upToStep === undefined ? {} : { upToStep }),
+    });
+    const metrics = await opened(RUN_FILES.metrics);
+    if (upToStep !== undefined) await metrics.truncate(await lengthUpToStep(path.join(folder, RUN_FILES.metrics), upToStep));
+    const events = await prepare();
+    undo.push(() => events.close());
+    const log = await opened(RUN_FILES.log);
+    const summaryPath = path.join(folder, RUN_FILES.summary);
+    const derive = async (summary: RunSummary | undefined): Promise<void> =>
+      writeDerivedFiles({ fileSystem, folder, name, config, metadata, summary });
+    return new OpenRun({ fileSystem, path: folder, name, log, metrics, events, checkpoints, summaryPath, derive, unlock });
+  } catch (error) {
+    for (const step of undo.reverse()) await step().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** '' where there is no such file. */
+async function readText(fileSystem: FileSystem, file: string): Promise<string> {
+  try {
+    return new TextDecoder().decode(await fileSystem.readFile(file));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
