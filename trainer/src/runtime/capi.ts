@@ -70,6 +70,8 @@ const SIGNATURES = [
   'void TF_DeleteDeviceList(void*)',
   'int TF_DeviceListCount(void*)',
   'const char* TF_DeviceListName(void*, int, void*)',
+  'const char* TF_DeviceListType(void*, int, void*)',
+  'int64_t TF_DeviceListMemoryBytes(void*, int, void*)',
   'void TF_SessionRun(void*, void*, TF_Output*, void**, int, TF_Output*, _Out_ void**, int, void**, int, void*, void*)',
   'void* TF_AllocateTensor(int, const int64_t*, int, size_t)',
   'void* TF_TensorData(void*)',
@@ -109,8 +111,9 @@ export function loadLibrary(folder: string): CApi {
   if (loaded) return loaded;
   const path = join(folder, LIBRARY);
   if (!existsSync(path)) throw environmentError(`no ${LIBRARY} in ${folder}: run \`trainer setup\``);
-  // Read by the library as it starts: no banner and no per-op chatter, and never all of a GPU's memory at once.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // Read by the library as it starts: no banner and no per-op chatter, and never all of a GPU's memory at once. The GPU
+  // library calls a missing driver an error (level 2) in every session, which on a machine without GPUs it is not.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= existsSync('/dev/nvidiactl') || existsSync('/dev/dxg') ? '2' : '3';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   const library = open(path);
   koffi.struct('TF_Output', { oper: 'void*', index: 'int' });

@@ -5,6 +5,8 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+/** nvidia-smi counts in MiB. */
+const MIB = 1.048576;
 
 export interface Gpu {
   readonly index: number;
@@ -13,25 +15,37 @@ export interface Gpu {
   readonly driver: string;
 }
 
-/** GPUs that nvidia-smi lists and CUDA_VISIBLE_DEVICES leaves visible; none where there is no nvidia-smi. */
+type Listed = Gpu & { readonly uuid: string };
+
+/** GPUs that nvidia-smi lists and CUDA_VISIBLE_DEVICES leaves visible, in its order; none where there is no nvidia-smi. */
 export async function findGpus(env: NodeJS.ProcessEnv = process.env): Promise<Gpu[]> {
   const query = ['--query-gpu=index,name,memory.total,driver_version,uuid', '--format=csv,noheader,nounits'];
   const listed = await run('nvidia-smi', query, { env, timeout: 10_000 }).then(
     ({ stdout }) => stdout,
     () => '',
   );
-  const gpus = listed.split('\n').flatMap((line) => {
+  const gpus = listed.split('\n').flatMap((line): Listed[] => {
     const [index, name, memory, driver, uuid] = line.split(',').map((field) => field.trim());
-    return index && name && uuid
-      ? [{ index: Number(index), name, memoryMegabytes: Number(memory), driver: driver ?? '', uuid }]
-      : [];
+    // Failures ("No devices were found") are told on stdout too.
+    if (!index || !name || !uuid || !Number.isInteger(Number(index))) return [];
+    return [{ index: Number(index), name, memoryMegabytes: Math.round(Number(memory) * MIB), driver: driver ?? '', uuid }];
   });
-  const visible = env['CUDA_VISIBLE_DEVICES']?.split(',').map((id) => id.trim());
-  return gpus
-    .filter(
-      ({ index, uuid }) => !visible || visible.includes(String(index)) || visible.some((id) => id !== '' && uuid.startsWith(id)),
-    )
-    .map(({ uuid: _, ...gpu }) => gpu);
+  return visibleOf(gpus, env['CUDA_VISIBLE_DEVICES']).map(({ uuid: _, ...gpu }) => gpu);
+}
+
+/** As CUDA reads the variable: indices or beginnings of UUIDs; the first that names no GPU ends the list. */
+function visibleOf(gpus: readonly Listed[], visible: string | undefined): readonly Listed[] {
+  if (visible === undefined) return gpus;
+  const chosen: Listed[] = [];
+  for (const id of visible.split(',').map((part) => part.trim())) {
+    // nvidia-smi's list does not say which GPU a MIG slice is part of; CUDA uses one slice in a process.
+    const gpu = gpus.find(
+      ({ index, uuid }) => id === String(index) || (id.length > 4 && uuid.startsWith(id)) || id.startsWith('MIG-'),
+    );
+    if (!gpu || chosen.includes(gpu)) break;
+    chosen.push(gpu);
+  }
+  return chosen;
 }
 
 export interface Cpu {

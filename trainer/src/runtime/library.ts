@@ -1,12 +1,14 @@
 // Where the native library is, and getting it there: out of pinned PyPI wheels, through pip, into a cache that checkouts share.
 import { existsSync } from 'node:fs';
-import { access, mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { environmentError } from '../errors.js';
 import { LIBRARIES } from './capi.js';
 import { findGpus } from './devices.js';
 import { cacheDir } from './paths.js';
-import { downloadWheels, findPip } from './pip.js';
+import { downloadWheels, findPip, type Pip } from './pip.js';
+import { Staging } from './staging.js';
 import { unpackLibraries } from './unpack.js';
 import { TENSORFLOW_VERSION, type Variant, type WheelSet, wheelSet } from './wheels.js';
 
@@ -17,7 +19,7 @@ export interface InstallProgress {
 }
 
 export interface InstallOptions {
-  /** 'auto' takes the GPU library where nvidia-smi lists a GPU. */
+  /** 'auto' (the default): see `pickVariant`. */
   readonly variant?: Variant | 'auto';
   readonly onProgress?: (progress: InstallProgress) => void;
   /** Told in a line what is about to happen, how big and how long. */
@@ -34,79 +36,148 @@ export interface LibraryLocation {
 }
 
 const MARKER = 'complete.json';
+const WAIT_MS = 500;
+/** The C library of the wheels is built against this one. */
+const OLDEST_GLIBC = '2.27';
 const folderOf = (root: string, variant: Variant): string => join(root, 'tensorflow', `${TENSORFLOW_VERSION}-${variant}`);
+const isComplete = (env: NodeJS.ProcessEnv | undefined, variant: Variant): boolean =>
+  existsSync(join(folderOf(cacheDir(env), variant), MARKER));
 
-/** The variant that fits this machine: GPU where there are GPUs and a library for them. */
-export async function pickVariant(asked: Variant | 'auto' = 'auto'): Promise<Variant> {
-  if (asked !== 'auto') return asked;
-  return wheelSet('gpu') && (await findGpus()).length > 0 ? 'gpu' : 'cpu';
+/**
+ * The variant that fits this machine: the one asked for, else `$TRAINER_VARIANT`, else an installed GPU library (it runs on
+ * CPUs as well), else GPU where there are GPUs and a library for them.
+ */
+export async function pickVariant({ variant = 'auto', env = process.env }: InstallOptions = {}): Promise<Variant> {
+  if (variant !== 'auto') return variant;
+  const wished = env['TRAINER_VARIANT'];
+  if (wished === 'cpu' || wished === 'gpu') return wished;
+  if (isComplete(env, 'gpu')) return 'gpu';
+  return wheelSet('gpu') && (await findGpus(env)).length > 0 ? 'gpu' : 'cpu';
 }
 
-/** An installed library: `$TENSORFLOW_LIB`, the wanted variant, or undefined. Fast: no process is started unless the variant is 'auto'. */
-export async function findLibrary({ variant, env = process.env }: InstallOptions = {}): Promise<LibraryLocation | undefined> {
-  const given = env['TENSORFLOW_LIB'];
+/** An installed library: `$TENSORFLOW_LIB`, the wanted variant, or undefined. Takes a millisecond, unless nvidia-smi must be asked. */
+export async function findLibrary(options: InstallOptions = {}): Promise<LibraryLocation | undefined> {
+  const given = (options.env ?? process.env)['TENSORFLOW_LIB'];
   if (given) {
     if (!existsSync(join(given, LIBRARIES[0])))
       throw environmentError(`TENSORFLOW_LIB is ${given}, which has no ${LIBRARIES[0]}: correct or unset it`);
     return { folder: given, variant: 'given', version: 'unknown' };
   }
-  const wanted = await pickVariant(variant);
-  const root = folderOf(cacheDir(env), wanted);
-  const complete = await access(join(root, MARKER)).then(
-    () => true,
-    () => false,
-  );
-  return complete ? { folder: join(root, 'tensorflow'), variant: wanted, version: TENSORFLOW_VERSION } : undefined;
+  const variant = await pickVariant(options);
+  if (!isComplete(options.env, variant)) return undefined;
+  return { folder: join(folderOf(cacheDir(options.env), variant), 'tensorflow'), variant, version: TENSORFLOW_VERSION };
 }
 
 /**
- * Finds the library or installs it.
+ * Finds the library or installs it. Two processes at once: the later one waits for the first. Interrupted: downloads that
+ * had finished are kept for the next try.
  * @returns undefined where that cannot be: no wheel for this platform, no Python, no pip; `onNotice` said why.
  * @throws TrainerError (exit code 3): no network, a wheel that is not the pinned one, a full disk.
  */
 export async function ensureLibrary(options: InstallOptions = {}): Promise<LibraryLocation | undefined> {
   const found = await findLibrary(options);
   if (found) return found;
-  const variant = await pickVariant(options.variant);
+  const variant = await pickVariant(options);
   const set = wheelSet(variant);
-  if (!set) {
-    options.onNotice?.(`TensorFlow has no ${variant} library for ${process.platform}-${process.arch}`);
+  if (!set || !hasUsableLibc()) {
+    options.onNotice?.(
+      `TensorFlow has no ${variant} library for this system (${describeSystem()}): training runs on the slower WebAssembly engine`,
+    );
     return undefined;
   }
   const pip = await findPip(options.env);
   if (!pip) {
-    options.onNotice?.('no Python 3 with pip was found: install python3 and pip for an engine that is many times faster');
+    options.onNotice?.(
+      'no Python 3 with pip was found: training runs on the slower WebAssembly engine; install python3 and its pip for one that is many times faster',
+    );
     return undefined;
   }
-  await install(variant, set, pip, options);
+  await install(variant, { set, pip, options });
   return findLibrary({ ...options, variant });
 }
 
-async function install(variant: Variant, set: WheelSet, pip: readonly string[], options: InstallOptions): Promise<void> {
-  const target = folderOf(cacheDir(options.env), variant);
-  const parent = join(target, '..');
-  const downloadMegabytes = set.wheels.reduce((sum, w) => sum + w.megabytes, 0);
-  await mkdir(parent, { recursive: true }).catch((cause: Error) => {
+/** Whether the wheels' library can be loaded here: on Linux it needs glibc, which Alpine, for one, does not have. */
+export function hasUsableLibc(): boolean {
+  if (process.platform !== 'linux') return true;
+  const version = glibcVersion();
+  return version !== undefined && version.localeCompare(OLDEST_GLIBC, 'en', { numeric: true }) >= 0;
+}
+
+function glibcVersion(): string | undefined {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime;
+}
+
+function describeSystem(): string {
+  const libc = process.platform === 'linux' ? `, glibc ${glibcVersion() ?? 'absent'}` : '';
+  return `${process.platform}-${process.arch}${libc}`;
+}
+
+interface Plan {
+  readonly set: WheelSet;
+  readonly pip: Pip;
+  readonly options: InstallOptions;
+}
+
+async function install(variant: Variant, plan: Plan): Promise<void> {
+  const { options } = plan;
+  const parent = join(cacheDir(options.env), 'tensorflow');
+  const staging = await openStaging(parent, variant);
+  try {
+    if (await waitForOthers(staging, variant, options)) return await staging.remove();
+    await staging.inherit();
+    await installInto(staging, variant, plan);
+    await staging.remove();
+  } catch (error) {
+    const isFull = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+    await (isFull ? staging.remove() : staging.leave());
+    if (!isFull) throw error;
     throw environmentError(
-      `cannot write to the cache ${parent}: ${cause.message}; set TRAINER_CACHE_DIR to a folder that can be written`,
+      `the disk of ${parent} is full: free some space, or set TRAINER_CACHE_DIR to another disk, then repeat`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function openStaging(parent: string, variant: Variant): Promise<Staging> {
+  try {
+    await mkdir(parent, { recursive: true });
+    return await Staging.open(parent, `${TENSORFLOW_VERSION}-${variant}`);
+  } catch (cause) {
+    throw environmentError(
+      `cannot write to the cache ${parent}: ${(cause as Error).message}; set TRAINER_CACHE_DIR to a folder that can be written`,
       { cause },
     );
-  });
-  await removeAbandoned(parent);
-  await checkSpace(parent, downloadMegabytes + set.unpackedMegabytes);
+  }
+}
+
+/** @returns whether another process has installed the library meanwhile. */
+async function waitForOthers(staging: Staging, variant: Variant, { env, onNotice, signal }: InstallOptions): Promise<boolean> {
+  let told = false;
+  while (await staging.isBehind()) {
+    if (!told) onNotice?.('another process is installing TensorFlow: waiting for it');
+    told = true;
+    await sleep(WAIT_MS, undefined, { signal });
+  }
+  return isComplete(env, variant);
+}
+
+async function installInto(staging: Staging, variant: Variant, { set, pip, options }: Plan): Promise<void> {
+  const target = folderOf(cacheDir(options.env), variant);
+  const downloads = set.wheels.map((w) => w.megabytes);
+  const downloadMegabytes = downloads.reduce((sum, megabytes) => sum + megabytes, 0);
+  // Wheels go as they are unpacked, and their libraries are larger than they are.
+  await checkSpace(staging.folder, set.unpackedMegabytes + Math.max(...downloads));
   options.onNotice?.(
     `installing TensorFlow ${TENSORFLOW_VERSION} (${variant}): ${downloadMegabytes} MB to download, ${set.unpackedMegabytes} MB on disk in ${target}; once, for all checkouts`,
   );
-  const staging = join(parent, `.staging-${process.pid}`);
-  try {
-    const wheels = await downloadWheels({ pip, set, folder: join(staging, 'wheels'), ...options });
-    const library = join(staging, 'library');
-    await unpackLibraries({ wheels, folder: library, ...options });
-    await writeFile(join(library, MARKER), JSON.stringify({ version: TENSORFLOW_VERSION, variant, wheels: set.wheels }, null, 2));
-    await moveIntoPlace(library, target);
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
+  const wheels = await downloadWheels({ pip, set, folder: staging.wheels, ...options });
+  const library = join(staging.folder, 'library');
+  await unpackLibraries({ wheels, folder: library, ...options });
+  await writeFile(join(library, MARKER), JSON.stringify({ version: TENSORFLOW_VERSION, variant, wheels: set.wheels }, null, 2));
+  await moveIntoPlace(library, target);
 }
 
 /** The rename is atomic; when another process was first, its library is the same. */
@@ -117,27 +188,11 @@ async function moveIntoPlace(library: string, target: string): Promise<void> {
   });
 }
 
-/** Stagings of processes that are gone, left by an interruption. */
-async function removeAbandoned(parent: string): Promise<void> {
-  for (const name of await readdir(parent)) {
-    const pid = /^\.staging-(\d+)$/.exec(name)?.[1];
-    if (pid && !isAlive(Number(pid))) await rm(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 async function checkSpace(folder: string, megabytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const free = Math.floor((bavail * bsize) / 1e6);
   if (free < megabytes)
     throw environmentError(
-      `${folder} has ${free} MB free, ${megabytes} MB are needed: free some, or set TRAINER_CACHE_DIR to another disk`,
+      `${join(folder, '..')} has ${free} MB free, ${megabytes} MB are needed: free some, or set TRAINER_CACHE_DIR to another disk`,
     );
 }

@@ -1,5 +1,5 @@
 // The wheels that TensorFlow's C library comes in, pinned. No Python of that version is needed: only their libraries are used.
-// Made again by `infra/setup/pins.sh` when the version changes.
+// Made again by `infra/setup/pins.mjs` when the version changes.
 
 export const TENSORFLOW_VERSION = '2.21.0';
 
@@ -42,7 +42,7 @@ const SETS: Readonly<Record<string, Partial<Record<Variant, WheelSet>>>> = {
     },
     gpu: {
       platforms: MANYLINUX_X64,
-      unpackedMegabytes: 5300,
+      unpackedMegabytes: 5614,
       wheels: [
         wheel('tensorflow==2.21.0', 573, '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124'),
         wheel('nvidia-cublas-cu12==12.9.3.13', 582, 'd7d51055f161b317c7105ddaae90e71eda059026074ffef93cf7cde2886bfe72'),
