@@ -1,5 +1,4 @@
 // The `trainer` command: from arguments to an exit code. Whatever goes wrong is told in one line on stderr.
-import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { EXIT, TrainerError, usageError } from '../errors.js';
 import { normalizeArguments } from './arguments.js';
@@ -9,6 +8,7 @@ import { type CommandName, OPTIONS, optionsOf } from './options.js';
 import { createProgram, type Invocation } from './program.js';
 import { type ColorChoice, createStyle } from './style.js';
 import { didYouMean, nearest } from './suggest.js';
+import { VERSION } from './version.js';
 
 /**
  * Runs one command and returns its exit code; never throws.
@@ -32,7 +32,7 @@ export async function main(
 /** Undefined where help or the version was asked for and printed. */
 function parse(argv: readonly string[], io: Io): Invocation | undefined {
   const asked: { invocation?: Invocation } = {};
-  const program = createProgram(io, readVersion(), (invocation) => {
+  const program = createProgram(io, VERSION, (invocation) => {
     asked.invocation = invocation;
   });
   const args = normalizeArguments(argv);
@@ -129,9 +129,4 @@ const isVerbose = (argv: readonly string[], env: NodeJS.ProcessEnv): boolean =>
 function colorChoice(argv: readonly string[], env: NodeJS.ProcessEnv): ColorChoice {
   const choice = /--color[= ](always|never)/.exec(argv.join(' '))?.[1] ?? env['TRAINER_COLOR'];
   return choice === 'always' || choice === 'never' ? choice : 'auto';
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return version;
 }

@@ -217,7 +217,8 @@ export const nameOf = (field: string): string =>
   field.replace(/_/g, '-').replace(/[a-z][A-Z]/g, ([before, letter]) => `${before}-${letter!.toLowerCase()}`);
 
 /** As it is typed: options that are on unless told otherwise are shown by their negative. */
-export const flagOf = (name: OptionName): string => (defaultOf(name) === true ? `--no-${name}` : `--${name}`);
+export const flagOf = (name: string): string =>
+  name in OPTIONS && defaultOf(name as OptionName) === true ? `--no-${name}` : `--${name}`;
 
 /** What holds where no preset, file, variable or flag says otherwise; undefined where the preset decides. */
 export function defaultOf(name: OptionName): Value | undefined {

@@ -7,29 +7,24 @@ export type ColorChoice = 'auto' | 'always' | 'never';
 
 /** Colours and glyphs; `paint` functions return their text unchanged where colours are off. */
 export interface Style {
-  readonly paint: Readonly<Record<'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'resnet' | 'plain', (text: string) => string>>;
-  readonly glyph: Readonly<Record<'full' | 'empty' | 'dot' | 'plusMinus' | 'minus' | 'line', string>>;
+  readonly paint: Readonly<Record<'dim' | 'red' | 'yellow' | 'resnet' | 'plain', (text: string) => string>>;
+  readonly glyph: Readonly<Record<'full' | 'empty' | 'dot', string>>;
 }
 
-const UNICODE = { full: '━', empty: '─', dot: '·', plusMinus: '±', minus: '−', line: '─' };
-const ASCII = { full: '=', empty: '-', dot: '|', plusMinus: '+/-', minus: '-', line: '-' };
+const UNICODE = { full: '━', empty: '─', dot: '·' };
+const ASCII = { full: '=', empty: '-', dot: '|' };
 
-export function createStyle(stream: Output, env: Env, choice: ColorChoice): Style {
-  const colors = pc.createColors(colorsOn(stream, env, choice));
-  return {
-    // Blue and yellow are told apart by colour-blind eyes; names stand beside them anyway.
-    paint: {
-      bold: colors.bold,
-      dim: colors.dim,
-      red: colors.red,
-      yellow: colors.yellow,
-      green: colors.green,
-      resnet: colors.cyan,
-      plain: colors.yellow,
-    },
-    glyph: speaksUnicode(env) ? UNICODE : ASCII,
-  };
+export const createStyle = (stream: Output, env: Env, choice: ColorChoice): Style =>
+  styleOf(colorsOn(stream, env, choice), speaksUnicode(env));
+
+function styleOf(colored: boolean, unicode: boolean): Style {
+  const { dim, red, yellow, cyan } = pc.createColors(colored);
+  // Cyan and yellow are told apart by colour-blind eyes; the names stand beside them anyway.
+  return { paint: { dim, red, yellow, resnet: cyan, plain: yellow }, glyph: unicode ? UNICODE : ASCII };
 }
+
+/** For files. */
+export const PLAIN_STYLE: Style = styleOf(false, true);
 
 /** `--color` beats NO_COLOR (no-color.org) beats CLICOLOR_FORCE and FORCE_COLOR beats CLICOLOR=0 beats what the stream is. */
 export function colorsOn(stream: Output, env: Env, choice: ColorChoice): boolean {
