@@ -27,6 +27,13 @@ export interface ChartOptions {
   readonly wide?: boolean;
 }
 
+interface Width {
+  readonly width: number;
+  readonly look: 'narrow-plot' | 'wide-plot';
+  readonly ticks: number;
+}
+const NARROW: Width = { width: 400, look: 'narrow-plot', ticks: 6 };
+const WIDE: Width = { width: 820, look: 'wide-plot', ticks: 12 };
 const HEIGHT = 240;
 const MARGIN = { left: 38, right: 12, top: 12, bottom: 34 };
 /** With more, points would hide the line. */
@@ -34,28 +41,31 @@ const MAX_MARKED_POINTS = 32;
 
 /** Undefined where no line has a value. */
 export function chart(options: ChartOptions): Markup | undefined {
-  const { title, note, unit, format } = options;
+  const { title, note, format, wide = false } = options;
   const lines = options.lines.filter(({ points }) => points.some(({ value }) => Number.isFinite(value)));
   if (lines.length === 0) return undefined;
-  const width = options.wide === true ? 820 : 400;
+  const legend = lines.map((line) => markup`<li>${sample(line.look)}${line.label} <b>${format(lastValue(line.points))}</b></li>`);
+  return markup`<figure class="${wide ? 'wide' : ''}">
+<figcaption><h3>${title}</h3>${note === undefined ? '' : markup`<p class="note">${note}</p>`}<ul class="legend">${legend}</ul></figcaption>
+${plot(options, lines, NARROW)}${wide ? plot(options, lines, WIDE) : ''}
+</figure>`;
+}
+
+/** A wide chart is drawn for both widths, and the style sheet shows the one whose letters stay readable. */
+function plot(options: ChartOptions, lines: readonly ChartLine[], { width, look, ticks }: Width): Markup {
+  const { title, unit, format, epochs, steps } = options;
   const x = linearScale({
-    domain: [0, options.epochs],
+    domain: [0, epochs],
     range: [MARGIN.left, width - MARGIN.right],
-    steps: options.wide === true ? 12 : 6,
-    wholeNumbers: options.epochs >= 1,
+    steps: ticks,
+    wholeNumbers: epochs >= 1,
   });
   const y = verticalScale(options, lines);
-  const perStep = options.epochs / options.steps;
   const spoken = lines.map((line) => `${line.label} ends at ${format(lastValue(line.points))}`).join(', ');
-  return markup`<figure class="${options.wide === true ? 'wide' : ''}">
-<figcaption><h3>${title}</h3>${note === undefined ? '' : markup`<p class="note">${note}</p>`}<ul class="legend">${lines.map(
-    (line) => markup`<li>${sample(line.look)}${line.label} <b>${format(lastValue(line.points))}</b></li>`,
-  )}</ul></figcaption>
-<svg viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${title} (${unit}) by epoch: ${spoken}">
+  return markup`<svg class="${look}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${title} (${unit}) by epoch: ${spoken}">
 ${axes(x, y, width)}
-${lines.map((line) => drawLine(line, (step) => x.at(step * perStep), y.at))}
-</svg>
-</figure>`;
+${lines.map((line) => drawLine(line, (step) => x.at((step * epochs) / steps), y.at))}
+</svg>`;
 }
 
 function verticalScale({ include = [], bounds }: ChartOptions, lines: readonly ChartLine[]): Scale {
@@ -90,8 +100,10 @@ function drawLine({ look, points }: ChartLine, x: (step: number) => number, y: (
 
 /** The range of the points that each shown one stands for. */
 function band(run: readonly Point[], x: (step: number) => number, y: (value: number) => number): Markup {
-  const along = run.map(({ step, high }) => `${n(x(step))},${n(y(high))}`);
-  const back = run.map(({ step, low }) => `${n(x(step))},${n(y(low))}`).reverse();
+  // The axis is made for the line; single steps far off it end at the frame.
+  const inside = (value: number): number => Math.min(Math.max(y(value), MARGIN.top), HEIGHT - MARGIN.bottom);
+  const along = run.map(({ step, high }) => `${n(x(step))},${n(inside(high))}`);
+  const back = run.map(({ step, low }) => `${n(x(step))},${n(inside(low))}`).reverse();
   return markup`<path class="band" d="M${[...along, ...back].join('L')}Z"/>`;
 }
 

@@ -24,7 +24,7 @@ export function header(name: string, config: RunConfig, summary: RunSummary, met
           `started ${metadata.started.slice(0, 16).replace('T', ' ')} UTC`,
         ]),
   ];
-  return markup`<header><p class="over">${name}</p><h1>${models.join(' and ')} on ${summary.dataset}</h1><p class="facts">${facts.join(' · ')}</p>${
+  return markup`<header><p class="over">${name}</p><h1>${models.map((model, at) => markup`${at > 0 ? ' and ' : ''}<span class="nobreak">${model}</span>`)} on ${summary.dataset}</h1><p class="facts">${facts.join(' · ')}</p>${
     summary.preset === 'quick' ? markup`<p class="hint">Short run: it shows speed of learning, not final accuracy.</p>` : ''
   }</header>`;
 }
@@ -33,14 +33,14 @@ export function headline(config: RunConfig, summary: RunSummary): Markup {
   const { train_error: gap } = summary.gap;
   const models = trained(summary).map((side) => {
     const { train_error, val_accuracy, test_accuracy } = summary.models[side]!;
-    return markup`<div class="stat ${side}"><h3>${title(side, config)}</h3><p class="big">${percent(train_error)} <small>train error</small></p><p class="note">validation accuracy ${percent(val_accuracy)} · test accuracy ${percent(test_accuracy)}</p></div>`;
+    return markup`<div class="stat ${side}"><h3>${title(side, config)}</h3><p class="big">${percent(train_error)} <small>train error</small></p><p class="note">validation accuracy ${percent(val_accuracy)}<br>test accuracy ${percent(test_accuracy)}</p></div>`;
   });
   const ahead =
     gap === null ? undefined : gap > 0 ? 'the residual net is ahead' : gap < 0 ? 'the plain net is ahead' : 'neither is ahead';
   return markup`<section class="stats">${models}${
     ahead === undefined
       ? ''
-      : markup`<div class="stat gap"><h3>Gap in train error</h3><p class="big">${signed(gap)} <small>points</small></p><p class="note">${ahead}; validation accuracy ${signed(summary.gap.val_accuracy)}, test accuracy ${signed(summary.gap.test_accuracy)}</p></div>`
+      : markup`<div class="stat gap"><h3>Gap in train error</h3><p class="big">${signed(gap)} <small>points</small></p><p class="note">${ahead}<br>validation accuracy ${signed(summary.gap.val_accuracy)}, test ${signed(summary.gap.test_accuracy)}</p></div>`
   }</section>`;
 }
 

@@ -30,8 +30,8 @@ const WANTED: ReadonlySet<string> = new Set([
   'gap/val_accuracy',
 ]);
 
-/** More than this cannot be told apart in a chart. */
-const MAX_POINTS = 200;
+/** Few enough that each stands for several noisy steps, many enough for a smooth line. */
+const MAX_POINTS = 100;
 
 export async function collectSeries(records: AsyncIterable<MetricRecord>): Promise<Collected> {
   const series = new Map<SeriesKey, Point[]>();

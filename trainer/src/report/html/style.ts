@@ -22,14 +22,17 @@ p{margin:0}
 .stat.resnet{border-top:3px solid var(--resnet)}.stat.plain{border-top:3px dashed var(--plain)}.stat.gap{border-top:3px solid var(--gap-train)}
 .stat h3{font-size:.9rem;font-weight:600;color:var(--soft)}
 .big{font-size:2.1rem;font-weight:650;letter-spacing:-.02em;line-height:1.2;font-variant-numeric:tabular-nums}
-.big small{font-size:.95rem;font-weight:450;letter-spacing:0;color:var(--soft)}
+.big small{display:inline-block;font-size:.95rem;font-weight:450;letter-spacing:0;color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:14px}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px 16px 10px;display:flex;flex-direction:column;break-inside:avoid}
 figcaption{flex:1}
 figure.wide{grid-column:1/-1}
-figure>svg{width:100%;height:auto;display:block;margin-top:8px}
+.wide .narrow-plot{display:none}
+.nobreak{white-space:nowrap}
+figure>svg{width:100%;height:auto;margin-top:8px}
 .legend{list-style:none;margin:4px 0 0;padding:0;display:flex;flex-wrap:wrap;gap:0 18px;font-size:.88rem}
 .legend b{font-variant-numeric:tabular-nums}
+.narrow-plot,.wide-plot{display:block}
 .sample{width:28px;height:10px;margin-right:6px}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 .tick{fill:var(--soft)}
@@ -53,7 +56,7 @@ dt{color:var(--soft)}
 dd{margin:0;text-align:right;overflow-wrap:anywhere}
 pre{margin:8px 0 14px;padding:12px 14px;background:var(--card);border:1px solid var(--line);border-radius:10px;white-space:pre-wrap;overflow-wrap:anywhere;font:.88rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{margin-top:44px;color:var(--soft);font-size:.82rem}
-@media (max-width:700px){main{padding:24px 14px 40px}.charts{grid-template-columns:minmax(0,1fr)}figure{padding:14px 10px 8px}th,td{padding:7px 10px}}
+@media (max-width:700px){main{padding:24px 14px 40px}.charts{grid-template-columns:minmax(0,1fr)}.wide .narrow-plot{display:block}.wide .wide-plot{display:none}figure{padding:14px 10px 8px}th,td{padding:7px 10px}}
 @media print{:root{color-scheme:light;--page:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--zero:#777;
 --resnet:#0067a5;--plain:#c9510c;--gap-train:#00785a;--gap-val:#a2508a;--note:#fff;--note-ink:#000}
 body{font-size:11pt}main{max-width:none;padding:0}h2{break-after:avoid}.stat,.scroll,dl div{break-inside:avoid}.hint{border:1px solid #777}}
