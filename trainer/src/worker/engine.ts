@@ -15,6 +15,8 @@ import { findLibrary } from '../runtime/library.js';
 export interface EngineOptions {
   readonly engine: RunConfig['engine'];
   readonly session?: SessionOptions;
+  /** Only kernels that give the same bits each time, where the device has faster ones that do not. */
+  readonly deterministic?: boolean;
   /** Told in a line when the slower engine is taken, and what would make it faster. */
   readonly onNotice: (line: string) => void;
 }
@@ -37,7 +39,7 @@ const BF16_FEATURES = ['avx512_bf16', 'amx_bf16'];
  * Opens a session on the first device of the best engine that the machine has.
  * @throws TrainerError (exit code 3) where `tensorflow` is asked for and not installed, or cannot be loaded.
  */
-export async function openEngine({ engine, session = {}, onNotice }: EngineOptions): Promise<Engine> {
+export async function openEngine({ engine, session = {}, deterministic = false, onNotice }: EngineOptions): Promise<Engine> {
   const [library, cpu] = await Promise.all([engine === 'wasm' ? undefined : findLibrary(), describeCpu()]);
   const cores = `${cpu.model}, ${cpu.cores} ${cpu.cores === 1 ? 'core' : 'cores'}`;
   if (!library) {
@@ -47,6 +49,8 @@ export async function openEngine({ engine, session = {}, onNotice }: EngineOptio
     return { session: await openWasmSession(session), library: 'WebAssembly', device: cores, gpu: false, fastBf16: false };
   }
   const gpu = library.variant === 'cpu' ? undefined : (await findGpus())[0];
+  // Read by the library when it loads.
+  if (deterministic) process.env['TF_DETERMINISTIC_OPS'] = '1';
   const c = loadLibrary(library.folder);
   tracingBackend();
   registerFusedKernels();

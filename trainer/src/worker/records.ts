@@ -3,7 +3,7 @@ import type { MetricName, MetricRecord, Side } from '@trainer/protocol';
 import type { Position } from './contract.js';
 import type { EpochScores } from './evaluation.js';
 import type { SideBook } from './side.js';
-import type { StepOutcome } from './step.js';
+import type { LayerNorms, StepOutcome } from './step.js';
 
 type Stamp = Pick<MetricRecord, 'step' | 'epoch' | 'time'>;
 
@@ -31,6 +31,17 @@ export function stepRecords(at: Stamp, { side, outcome, examples, lr, stepMs }: 
     lr,
     'time/step_ms': stepMs,
   });
+}
+
+/** Of some steps: how gradient, weights and step compare in each layer. */
+export function layerRecords(at: Stamp, side: Side, norms: readonly LayerNorms[]): MetricRecord[] {
+  return norms.flatMap(({ layer, gradient, weights, step }) =>
+    rows(at, side, {
+      [`grad_norm/${layer}`]: gradient,
+      [`weight_norm/${layer}`]: weights,
+      [`update_ratio/${layer}`]: step / weights,
+    }),
+  );
 }
 
 /** At the end of an epoch. */

@@ -21,6 +21,13 @@ export function restoreSnapshot(session: Session, learner: Learner, snapshot: Mo
   writeAll(session, learner.velocities, snapshot.velocities, source);
 }
 
+/** Puts first values in place, and the optimizer back to its start. */
+export function resetLearner(session: Session, { values, velocities }: Learner, initial: ParameterRecord<InitialValue>): void {
+  writeAll(session, values, initial, 'the initial values');
+  const zeros = Object.entries(velocities).map(([name, { shape, size }]) => [name, { shape, data: new Float32Array(size) }]);
+  writeAll(session, velocities, Object.fromEntries(zeros) as Tensors, 'the initial velocities');
+}
+
 function readAll(session: Session, variables: ParameterRecord<tf.Variable>): Tensors {
   const names = Object.keys(variables);
   const data = session.read(names.map((name) => variables[name]!)) as Float32Array[];

@@ -14,6 +14,8 @@ type TrainInputs = PixelInputs & { images: tf.Tensor4D; labels: tf.Tensor1D; lr:
 type EvaluateInputs = PixelInputs & { images: tf.Tensor4D; labels: tf.Tensor1D; count: tf.Scalar };
 /** `loss` is the batch's mean (training) or the sum over the counted images (evaluation); `correct` counts. */
 type Outcome = { loss: tf.Scalar; correct: tf.Scalar };
+/** norms [layers, 3]: of the gradient, of the weights before the step, of the step. */
+type TrainOutcome = Outcome & { norms: tf.Tensor2D };
 
 export interface StepOptions {
   readonly sgd: SgdOptions;
@@ -36,6 +38,16 @@ export interface StepOutcome {
   readonly correct: number;
 }
 
+/** Euclidean norms of one layer's weights, their gradient and their last step. */
+export interface LayerNorms {
+  readonly layer: string;
+  readonly gradient: number;
+  readonly weights: number;
+  readonly step: number;
+}
+
+const WEIGHT = '.weight';
+
 /** A model in a session: its values and velocities as variables, its two compiled functions. */
 export class Learner {
   readonly model: Model;
@@ -43,11 +55,14 @@ export class Learner {
   readonly values: ParameterRecord<tf.Variable>;
   /** Velocity of each trained parameter by its name. */
   readonly velocities: ParameterRecord<tf.Variable>;
-  readonly #train: Compiled<Outcome>;
+  /** Trained convolutions and dense layers, by name. */
+  readonly #layers: readonly string[];
+  readonly #train: Compiled<TrainOutcome>;
   readonly #evaluate: Compiled<Outcome>;
   readonly #lr = scalar();
   readonly #count = scalar();
   readonly #result = { loss: scalar(), correct: scalar() };
+  readonly #norms: HostTensor;
   #pixels: Record<keyof PixelInputs, HostTensor>;
 
   constructor(session: Session, model: Model, initial: ParameterRecord<InitialValue>, options: StepOptions) {
@@ -55,6 +70,8 @@ export class Learner {
     this.values = makeVariables(initial, (value) => value.data);
     const trained = Object.entries(initial).filter(([name, value]) => value.trainable && !options.isFrozen?.(name));
     this.velocities = makeVariables(Object.fromEntries(trained), initialVelocity);
+    this.#layers = trained.filter(([, { shape }]) => shape.length > 1).map(([name]) => name.slice(0, -WEIGHT.length));
+    this.#norms = { shape: [this.#layers.length, 3], dtype: 'float32', data: new Float32Array(this.#layers.length * 3) };
     this.#pixels = pixelInputs(options.pixels);
     session.adopt([...Object.values(this.values), ...Object.values(this.velocities)]);
     const jit = { precision: options.precision, ...(options.xla !== undefined && { xla: options.xla }) };
@@ -73,7 +90,15 @@ export class Learner {
   /** One step of SGD; mean loss, and how many were right before the update. The batch's memory is free again once this returns. */
   async train(batch: Batch, lr: number): Promise<StepOutcome> {
     this.#lr.data[0] = lr;
-    return outcome(await this.#train.runAsync({ ...batch, ...this.#pixels, lr: this.#lr }, this.#result));
+    return outcome(
+      await this.#train.runAsync({ ...batch, ...this.#pixels, lr: this.#lr }, { ...this.#result, norms: this.#norms }),
+    );
+  }
+
+  /** Norms of the last training step, in the order of the forward pass. */
+  get norms(): LayerNorms[] {
+    const { data } = this.#norms;
+    return this.#layers.map((layer, i) => ({ layer, gradient: data[3 * i]!, weights: data[3 * i + 1]!, step: data[3 * i + 2]! }));
   }
 
   /** Sums over the first `count` images, with the running statistics. */
@@ -86,10 +111,11 @@ export class Learner {
     for (const variable of [...Object.values(this.values), ...Object.values(this.velocities)]) variable.dispose();
   }
 
-  #trainStep({ images, labels, lr, scale, shift }: TrainInputs, { labelSmoothing, sgd }: StepOptions): Outcome {
+  #trainStep({ images, labels, lr, scale, shift }: TrainInputs, { labelSmoothing, sgd }: StepOptions): TrainOutcome {
     const names = Object.keys(this.velocities);
     const parameters = names.map((name) => this.values[name]!);
     const result: { correct?: tf.Scalar } = {};
+    const squares: tf.Tensor[] = [];
     const { value: loss, grads } = tf.variableGrads(() => {
       const logits = this.model.apply(this.values, normalize(images, scale, shift), true);
       const { loss, correct } = crossEntropy(logits, labels, labelSmoothing);
@@ -99,12 +125,16 @@ export class Learner {
     names.forEach((name, i) => {
       const [parameter, velocity] = [parameters[i]!, this.velocities[name]!];
       const next = sgdUpdate({ parameter, velocity, gradient: grads[parameter.name]!, lr }, sgd);
+      if (parameter.rank > 1) {
+        const gradient = grads[parameter.name]!;
+        squares.push(sumOfSquares(gradient), sumOfSquares(parameter), tf.mul(sumOfSquares(next.velocity), tf.square(lr)));
+      }
       velocity.assign(next.velocity);
       parameter.assign(next.parameter);
     });
     const correct = tf.clone(result.correct!);
     result.correct!.dispose();
-    return { loss, correct };
+    return { loss, correct, norms: tf.sqrt(tf.reshape(tf.stack(squares), [-1, 3])) as tf.Tensor2D };
   }
 
   #evaluateStep({ images, labels, count, scale, shift }: EvaluateInputs): Outcome {
@@ -124,6 +154,12 @@ const normalize = (images: tf.Tensor4D, scale: tf.Tensor1D, shift: tf.Tensor1D):
 function pixelInputs({ mean, std }: ChannelStatistics): Record<keyof PixelInputs, HostTensor> {
   const vector = (values: readonly number[]): HostTensor => ({ shape: [3], dtype: 'float32', data: Float32Array.from(values) });
   return { scale: vector(std.map((s) => 1 / s)), shift: vector(mean.map((m, c) => -m / std[c]!)) };
+}
+
+/** As a product of the vector with itself, which needs no memory for the squares. */
+function sumOfSquares(x: tf.Tensor): tf.Scalar {
+  const row = tf.reshape(x, [1, -1]) as tf.Tensor2D;
+  return tf.reshape(tf.matMul(row, row, false, true), []) as tf.Scalar;
 }
 
 function scalar(): HostTensor {

@@ -56,6 +56,20 @@ describe('training', () => {
     expect(models.plain!.values['layer1.0.conv1.weight']!.data).toEqual(models.resnet!.values['layer1.0.conv1.weight']!.data);
   });
 
+  it('records how large gradient, weights and step of each layer are', async () => {
+    const config = { maxSteps: 1, momentum: 0, weightDecay: 0, lr: 0.5 };
+    const [still, moved] = await Promise.all([testRun({ config: { ...config, lr: 1e-30 } }), testRun({ config })]);
+    const [before, after] = [still, moved].map((run) => last(run).models.resnet!.values['layer2.0.conv1.weight']!.data);
+    const norm = (x: ArrayLike<number>): number => Math.hypot(...Array.from(x));
+    const recorded = (name: string): number =>
+      recordsOf(moved.events).find((r) => r.model === 'resnet' && r.name === `${name}/layer2.0.conv1`)!.value;
+    const step = norm(after!.map((w, i) => w - before![i]!));
+    expect(recorded('weight_norm') / norm(before!)).toBeCloseTo(1, 5);
+    expect((recorded('update_ratio') * norm(before!)) / step).toBeCloseTo(1, 4);
+    // Plain gradient descent: the step is the gradient times the rate.
+    expect((recorded('grad_norm') * config.lr) / step).toBeCloseTo(1, 4);
+  });
+
   it('leaves frozen parameters as they were', async () => {
     const [start, end] = await Promise.all([
       testRun({ config: { maxSteps: 1, lr: 1e-30 } }),

@@ -8,7 +8,7 @@ import type { OnEvent, Position } from './contract.js';
 import { type EpochScores, Evaluator } from './evaluation.js';
 import { BatchFeed } from './feed.js';
 import type { Plan } from './plan.js';
-import { epochRecords, gapRecords, stamp, stepRecords } from './records.js';
+import { epochRecords, gapRecords, layerRecords, stamp, stepRecords } from './records.js';
 import { SideBook } from './side.js';
 import { takeSnapshot } from './snapshot.js';
 import type { Batch, Learner } from './step.js';
@@ -44,6 +44,9 @@ export interface TrainResult {
   readonly input: { readonly fillMs: number; readonly waitMs: number };
 }
 
+/** How often an epoch's layers are recorded: a picture of some hundred columns over a whole run. */
+const NORMS_PER_EPOCH = 10;
+
 export const train = (options: TrainOptions): Promise<TrainResult> => new Training(options).run();
 
 class Training {
@@ -53,6 +56,7 @@ class Training {
   readonly #evaluator: Evaluator;
   readonly #clock: RunClock;
   readonly #shapesSeen = new Set<number>();
+  readonly #normsEvery: number;
   #step: number;
   #saving: Promise<unknown> = Promise.resolve();
   #savedStep = -1;
@@ -65,6 +69,7 @@ class Training {
     this.#evaluator = new Evaluator(dataset.test, config.batchSize);
     this.#clock = new RunClock(resume?.seconds ?? 0);
     this.#step = resume?.step ?? 0;
+    this.#normsEvery = Math.ceil(plan.stepsPerEpoch / NORMS_PER_EPOCH);
   }
 
   async run(): Promise<TrainResult> {
@@ -114,6 +119,7 @@ class Training {
       book.addStep(outcome, count);
       if (!compiled) book.addTime(stepMs / 1000, count);
       records.push(...stepRecords(at, { side: book.side, outcome, examples: count, lr, stepMs }));
+      if (this.#step % this.#normsEvery === 0) records.push(...layerRecords(at, book.side, book.learner.norms));
     }
     this.#step++;
     this.#clock.addStep(seconds, compiled);

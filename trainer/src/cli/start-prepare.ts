@@ -1,0 +1,142 @@
+// `trainer start` up to its first step: data and engine loaded, preset chosen and fitted, models built and compiled for.
+import type { RunConfig } from '@trainer/protocol';
+import type { ChannelStatistics, Dataset } from '../data/contract.js';
+import { loadDataset } from '../data/load.js';
+import { splitTraining } from '../data/split.js';
+import { channelStatistics } from '../data/statistics.js';
+import { usageError } from '../errors.js';
+import type { Model } from '../nn/contract.js';
+import { loadInitialWeights } from '../report/initial-weights.js';
+import { cacheDir } from '../runtime/paths.js';
+import { type Engine, openEngine } from '../worker/engine.js';
+import { createLearner, createModels, type GivenWeights, initialValues } from '../worker/pair.js';
+import { quickSize, timeSteps } from '../worker/quick.js';
+import type { Learner } from '../worker/step.js';
+import { type CompleteConfig, completeConfig } from './config.js';
+import type { PresetName } from './presets.js';
+import type { StartOptions } from './resolve.js';
+import type { Reporter } from './terminal.js';
+
+/** Everything that training needs and that several seeds share. */
+export interface Prepared {
+  readonly complete: CompleteConfig;
+  readonly dataset: Dataset;
+  readonly engine: Engine;
+  readonly models: readonly Model[];
+  readonly learners: readonly Learner[];
+  readonly given: GivenWeights | undefined;
+}
+
+export interface PrepareOptions {
+  readonly options: StartOptions;
+  /** Of the run that goes on: nothing is left to choose. */
+  readonly resumed: RunConfig | undefined;
+  readonly reporter: Reporter;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+/** Stands in until the training images are chosen: steps are timed before that. */
+const ANY_PIXELS: ChannelStatistics = { mean: [128, 128, 128], std: [64, 64, 64] };
+
+/** @throws TrainerError where data, engine or configuration will not do; the engine is closed then. */
+export async function prepare(context: PrepareOptions): Promise<Prepared> {
+  const { options, resumed, reporter } = context;
+  const asked = resumed ?? options.config;
+  const opening = openEngine({
+    engine: asked.engine ?? 'auto',
+    deterministic: asked.deterministic ?? false,
+    onNotice: (line) => reporter.notice(line),
+  });
+  const loading = load(context, asked);
+  // Where both fail, the first error is the one to show.
+  const [engine, dataset] = await Promise.all([opening, loading]).catch(async (error: unknown) => {
+    await opening.then(({ session }) => session.close()).catch(() => undefined);
+    throw error;
+  });
+  try {
+    return await build(context, engine, dataset);
+  } catch (error) {
+    engine.session.close();
+    throw error;
+  }
+}
+
+function load({ reporter, env, signal }: PrepareOptions, asked: Partial<RunConfig>): Promise<Dataset> {
+  return loadDataset(asked.data ?? 'auto', {
+    cacheDir: cacheDir(env),
+    skipBadImages: asked.skipBadImages ?? false,
+    onNotice: (line) => reporter.notice(line),
+    onProgress: (progress) => reporter.progress(progress),
+    signal,
+  });
+}
+
+async function build({ options, resumed, reporter }: PrepareOptions, engine: Engine, dataset: Dataset): Promise<Prepared> {
+  const first = resumed ? { config: resumed, origins: {} as CompleteConfig['origins'] } : firstConfig(options, engine, reporter);
+  const { config } = first;
+  const given = config.init === null ? undefined : { tensors: await loadInitialWeights(config.init), source: config.init };
+  const models = createModels(config, dataset);
+  const learners = models.map((model) =>
+    createLearner(model, initialValues(model, config.seed, given), { session: engine.session, config, pixels: ANY_PIXELS }),
+  );
+  const isSized = resumed !== undefined || config.preset !== 'quick' || options.run.fastDevRun || saysSize(options);
+  const complete = isSized ? first : await fit(options, { first, engine, dataset, learners, reporter });
+  return { complete, dataset, engine, models, learners, given };
+}
+
+const saysSize = ({ config }: StartOptions): boolean =>
+  config.limitTrain !== undefined && (config.epochs !== undefined || config.maxSteps !== undefined);
+
+/** Preset and precision by what the machine has. */
+function firstConfig(options: StartOptions, engine: Engine, reporter: Reporter): CompleteConfig {
+  const preset = presetFor(engine.gpu);
+  const complete = completeConfig(options, { ...preset, sized: precisionFor(options, engine, preset.preset) });
+  if (options.config.preset === undefined)
+    reporter.notice(`preset ${complete.config.preset}, as ${preset.because}; --preset full, he or quick chooses another`);
+  return complete;
+}
+
+/** The preset where none is asked for. */
+export const presetFor = (gpu: boolean): { readonly preset: PresetName; readonly because: string } =>
+  gpu ? { preset: 'full', because: 'there is a GPU' } : { preset: 'quick', because: 'there is no GPU' };
+
+function precisionFor(options: StartOptions, engine: Engine, chosen: PresetName): Partial<RunConfig> {
+  const quick = (options.config.preset ?? chosen) === 'quick';
+  return quick && engine.fastBf16 ? { precision: 'bf16' } : {};
+}
+
+interface Fitting {
+  readonly first: CompleteConfig;
+  readonly engine: Engine;
+  readonly dataset: Dataset;
+  readonly learners: readonly Learner[];
+  readonly reporter: Reporter;
+}
+
+/** Images and epochs of `quick`, from the speed of a few steps. */
+async function fit(options: StartOptions, { first, engine, dataset, learners, reporter }: Fitting): Promise<CompleteConfig> {
+  reporter.notice('timing a few steps, to fit the quick preset to this machine');
+  const imagesPerSec = await timeSteps(learners, dataset, first.config.batchSize);
+  const size = quickSize(imagesPerSec, learners.length, { train: dataset.train.count, test: dataset.test.count });
+  return completeConfig(options, {
+    preset: 'quick',
+    because: presetFor(engine.gpu).because,
+    sized: { ...precisionFor(options, engine, 'quick'), ...size },
+  });
+}
+
+/** Which images train, validate and test, and what normalizes them. */
+export interface Images {
+  readonly split: { readonly train: Uint32Array; readonly validation: Uint32Array; readonly test: Uint32Array };
+  readonly pixels: ChannelStatistics;
+}
+
+/** @throws TrainerError (usage) where nothing is left to train on, or less than a batch. */
+export function chooseImages({ limitTrain, limitTest, valSplit, seed, batchSize }: RunConfig, dataset: Dataset): Images {
+  const { train, validation } = splitTraining(dataset.train, { limit: limitTrain, valSplit, seed });
+  if (batchSize > train.length)
+    throw usageError(`--batch-size ${batchSize} is larger than the ${train.length} training images of ${dataset.name}: lower it`);
+  const test = splitTraining(dataset.test, { limit: limitTest, valSplit: 0, seed }).train;
+  return { split: { train, validation, test }, pixels: channelStatistics(dataset.train, train) };
+}
