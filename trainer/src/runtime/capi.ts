@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import koffi from 'koffi';
 import { environmentError } from '../errors.js';
 import { withoutBanner } from './banner.js';
+import { keepLoaded } from './resident.js';
 
 /** An address in native memory. */
 export type Pointer = bigint;
@@ -124,7 +125,11 @@ export function loadLibrary(folder: string): CApi {
 
 function open(path: string): ReturnType<typeof koffi.load> {
   try {
-    return withoutBanner(() => koffi.load(path));
+    return withoutBanner(() => {
+      const library = koffi.load(path);
+      keepLoaded(path);
+      return library;
+    });
   } catch (cause) {
     throw environmentError(`cannot load ${path}: ${(cause as Error).message}; run \`trainer doctor\``, { cause });
   }
