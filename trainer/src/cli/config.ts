@@ -26,7 +26,7 @@ export interface Completion {
 /** Depth of each family where only the family was asked for. */
 const USUAL_DEPTH: Readonly<Record<Architecture, number>> = { imagenet: 18, cifar: 20 };
 
-/** What `--fast-dev-run` trains: enough to see a rate change and every phase once. */
+/** What `--fast-dev-run` trains, of one epoch that has one step more: every phase is seen once. */
 const FAST_DEV_STEPS = 3;
 
 /** @throws TrainerError (usage) where values contradict each other, naming both and their origins. */
@@ -45,6 +45,25 @@ export function completeConfig(options: StartOptions, { preset: chosen, because,
   const complete = { config: RunConfigSchema.parse(layers.values), origins: layers.origins as Origins };
   check(complete);
   return complete;
+}
+
+/**
+ * Refuses what contradicts itself whatever the machine is, before anything is loaded.
+ * @throws TrainerError (usage) as `completeConfig`
+ */
+export function refuseContradictions(options: StartOptions): void {
+  const presets: readonly PresetName[] = options.config.preset === undefined ? ['quick', 'full'] : [options.config.preset];
+  const failures = presets.map((preset) => failureOf(() => completeConfig(options, { preset })));
+  if (failures.every((failure) => failure !== undefined)) throw failures[0];
+}
+
+function failureOf(action: () => void): unknown {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 class Layers {
@@ -74,12 +93,14 @@ function setFamily(layers: Layers, { config, origins }: StartOptions): void {
 
 const DEPTHS: Readonly<Record<Architecture, string>> = { imagenet: '--depth 18 or 34', cifar: '--depth 20, 32, 44, 56 or 110' };
 
-function fastDevRun({ batchSize, valSplit, limitTrain }: Partial<RunConfig>): Partial<RunConfig> {
-  const images = Math.ceil(((FAST_DEV_STEPS + 1) * batchSize!) / (1 - valSplit!));
+function fastDevRun({ batchSize, valSplit, limitTrain, limitTest }: Partial<RunConfig>): Partial<RunConfig> {
+  const batches = (FAST_DEV_STEPS + 1) * batchSize!;
+  const images = Math.ceil(batches / (1 - valSplit!));
   return {
     epochs: 1,
     maxSteps: FAST_DEV_STEPS,
     limitTrain: Math.min(images, limitTrain ?? images),
+    limitTest: Math.min(batches, limitTest ?? batches),
     warmup: 0,
     keep: 1,
     checkpointEvery: 1,

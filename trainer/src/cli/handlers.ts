@@ -12,6 +12,8 @@ type Handler = (flags: RawFlags, io: Io, words: readonly string[]) => Promise<Ex
 export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   start: async (flags, io) => {
     const options = await resolveStart(flags, io);
+    const { refuseContradictions } = await import('./config.js');
+    refuseContradictions(options);
     const { runStart } = await import('./start.js');
     return runStart(options, io);
   },

@@ -39,6 +39,7 @@ function configure(command: Command, io: Io, heading = 'Options:'): Command {
   return command
     .addHelpOption(new Option('-h, --help', 'Explain this command').helpGroup(heading))
     .exitOverride()
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       // Errors are told once, by main.

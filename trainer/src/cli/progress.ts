@@ -50,16 +50,19 @@ export function progressLine(state: ProgressState, style: Style, width: number):
   );
 }
 
+/** An epoch that is over, and how long it took, validation included. */
+export type EpochState = Omit<ProgressState, 'skippedSteps' | 'phase'>;
+
 /** The line that stays when an epoch is over: its time, and validation accuracy too. */
-export function epochLine(event: Extract<TrainingEvent, { type: 'epoch' }>, style: Style, width: number): string {
-  const done = event.position.step >= event.position.steps;
+export function epochLine(state: EpochState, style: Style, width: number): string {
+  const done = state.position.step >= state.position.steps;
   return assemble(
     [
-      epochPart(event.position),
-      { keep: 4, text: clockTime(event.seconds) },
-      { keep: 3, text: `${Math.round(event.imagesPerSec)} img/s` },
-      ...sideParts(event.sides, style, 'epoch'),
-      ...(done ? [] : [etaPart(event.etaSeconds)]),
+      epochPart(state.position),
+      { keep: 4, text: clockTime(state.epochSeconds) },
+      { keep: 3, text: `${Math.round(state.imagesPerSec)} img/s` },
+      ...sideParts(state.sides, style, 'epoch'),
+      ...(done ? [] : [etaPart(state.etaSeconds)]),
     ],
     style,
     width,

@@ -2,7 +2,7 @@
 import type { OnProgress } from '../data/contract.js';
 import type { OnEvent, TrainingEvent } from '../worker/contract.js';
 import type { Io } from './io.js';
-import { assemble, bar, epochLine, type ProgressState, progressLine } from './progress.js';
+import { assemble, bar, type EpochState, epochLine, type ProgressState, progressLine } from './progress.js';
 import type { OutputOptions } from './resolve.js';
 import { createStyle, isInteractive, PLAIN_STYLE, type Style, widthOf } from './style.js';
 import { grouped } from './text.js';
@@ -97,10 +97,7 @@ class TerminalReporter implements Reporter {
         if (this.#mode === 'live' && event.phase !== 'training') this.#drawSoon();
         break;
       case 'epoch':
-        this.#tell(epochLine(event, PLAIN_STYLE, Number.POSITIVE_INFINITY));
-        if (this.#mode !== 'none') this.#stand(epochLine(event, this.#style, this.#width));
-        this.#step = undefined;
-        this.#startEpoch(0);
+        this.#endEpoch({ ...event, epochSeconds: this.#epochSeconds });
         break;
       case 'checkpoint':
         if (this.#options.verbose) this.notice(`checkpoint ${event.path}${event.best ? ' (best)' : ''}`);
@@ -150,6 +147,18 @@ class TerminalReporter implements Reporter {
     this.#phase = 'training';
   }
 
+  get #epochSeconds(): number {
+    return (this.#clock.now() - this.#epochStart) / 1000;
+  }
+
+  #endEpoch(state: EpochState): void {
+    this.#clear();
+    this.#tell(epochLine(state, PLAIN_STYLE, Number.POSITIVE_INFINITY));
+    if (this.#mode !== 'none') this.#stand(epochLine(state, this.#style, this.#width));
+    this.#step = undefined;
+    this.#startEpoch(0);
+  }
+
   #endWork(): void {
     this.#work = undefined;
     this.#clear();
@@ -190,8 +199,7 @@ class TerminalReporter implements Reporter {
 
   #line(): string | undefined {
     if (this.#step) {
-      const epochSeconds = (this.#clock.now() - this.#epochStart) / 1000;
-      const state = { ...this.#step, epochSeconds, skippedSteps: this.#skippedSteps, phase: this.#phase };
+      const state = { ...this.#step, epochSeconds: this.#epochSeconds, skippedSteps: this.#skippedSteps, phase: this.#phase };
       return progressLine(state, this.#style, this.#width);
     }
     return this.#work && workLine(this.#work, this.#style, this.#width);
