@@ -26,6 +26,7 @@ export class CheckpointStore {
   static async open(options: CheckpointStoreOptions): Promise<CheckpointStore> {
     const { fileSystem, folder, upToStep = Number.POSITIVE_INFINITY } = options;
     await makeFolders(fileSystem, folder);
+    await fileSystem.syncFolder(path.dirname(folder));
     const store = new CheckpointStore(options);
     for (const name of await fileSystem.list(folder))
       if (name.startsWith(TEMPORARY_PREFIX)) await fileSystem.remove(path.join(folder, name));

@@ -124,6 +124,8 @@ async function openRun({ fileSystem, folder, config, metadata, upToStep, prepare
     const events = await prepare();
     undo.push(() => events.close());
     const log = await opened(RUN_FILES.log);
+    // The names of the files just made; checkpoints and syncs of their contents count on them.
+    await fileSystem.syncFolder(folder);
     const summaryPath = path.join(folder, RUN_FILES.summary);
     const derive = async (summary: RunSummary | undefined): Promise<void> =>
       writeDerivedFiles({ fileSystem, folder, name, config, metadata, summary });

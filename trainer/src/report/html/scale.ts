@@ -26,8 +26,8 @@ export function linearScale({ domain, range, steps, nice = false, wholeNumbers =
   const step = Math.max(roundStep((high - low) / steps), wholeNumbers ? 1 : 0);
   if (nice) [low, high] = [Math.floor(low / step) * step, Math.ceil(high / step) * step];
   const ticks: number[] = [];
-  // Counted, not summed up, so that 0.1 + 0.2 does not add a tick. The slack takes rounding in.
-  for (let tick = Math.ceil(low / step - 1e-9); tick * step <= high + step * 1e-9; tick++) ticks.push(tick * step);
+  // Counted, not summed up, so that 0.1 + 0.2 does not add a tick. The slack takes rounding in; + 0 turns -0 into 0.
+  for (let tick = Math.ceil(low / step - 1e-9); tick * step <= high + step * 1e-9; tick++) ticks.push(tick * step + 0);
   const [start, end] = range;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return {

@@ -1,0 +1,435 @@
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { MetricRecord, RunSummary } from '@trainer/protocol';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import type { CreateRunOptions, RunFolder, RunMetadata } from './contract.js';
+import { FaultyFileSystem, systemError } from './faulty-file-system.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { findResumable } from './resume.js';
+import { createRun, reopenRun } from './run-folder.js';
+import { testCheckpoint } from './test-checkpoint.js';
+import { testConfig } from './test-config.js';
+
+const metadata: RunMetadata = {
+  commandLine: ['trainer', 'start', '--seed', '7'],
+  engine: 'wasm',
+  library: 'tfjs-backend-wasm 4.22.0',
+  devices: ['CPU'],
+  seeds: [7],
+  dataset: { name: 'shapes10', origin: 'made', hash: 'ab' },
+  initHash: { resnet: 'cd' },
+  tags: ['class-1'],
+  notes: 'first try',
+};
+
+/** Syncs are for losses of power, which checkpoint-faults.test.ts is about; without them trials are quick. */
+const unsynced: FileSystem = {
+  ...nodeFileSystem,
+  open: async (file, mode) => ({ ...(await nodeFileSystem.open(file, mode)), sync: async () => undefined }),
+  syncFolder: async () => undefined,
+};
+
+let out: string;
+let opened: RunFolder[] = [];
+beforeEach(async () => {
+  out = path.join(await fs.mkdtemp(path.join(os.tmpdir(), 'runs-')), 'runs');
+});
+afterEach(async () => {
+  for (const run of opened) await run.close().catch(() => undefined);
+  opened = [];
+  await fs.rm(path.dirname(out), { recursive: true, force: true });
+});
+
+const keep = (run: RunFolder): RunFolder => {
+  opened.push(run);
+  return run;
+};
+const create = async (options: Partial<CreateRunOptions> = {}, fileSystem = unsynced): Promise<RunFolder> =>
+  keep(await createRun({ out, config: testConfig(), metadata, ...options }, fileSystem));
+const read = (run: RunFolder, file: string): Promise<string> => fs.readFile(path.join(run.path, file), 'utf8');
+const json = async (run: RunFolder, file: string): Promise<unknown> => JSON.parse(await read(run, file));
+const record = (step: number, values: Partial<MetricRecord> = {}): MetricRecord => ({
+  step,
+  epoch: 1,
+  time: 1.5,
+  model: 'resnet',
+  name: 'train/loss',
+  value: step / 2,
+  ...values,
+});
+const steps = async (run: RunFolder): Promise<number[]> =>
+  (await read(run, 'metrics.jsonl'))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line).step);
+const summary: RunSummary = {
+  status: 'finished',
+  preset: 'quick',
+  models: {
+    resnet: {
+      train_error: 42,
+      val_accuracy: 57.1,
+      test_accuracy: 56.2,
+      best_epoch: 1,
+      parameters: 272_474,
+      flops: 82e6,
+      images_per_sec: 960,
+    },
+  },
+  gap: { train_error: null, val_accuracy: null, test_accuracy: null },
+  epochs: 1,
+  steps: 4,
+  seconds: 12,
+  engine: 'wasm',
+  dataset: 'shapes10',
+};
+
+describe('a new run', () => {
+  test('says what it is: config.yaml and metadata.json', async () => {
+    const run = await create({ name: 'first' });
+    expect(run.path).toBe(path.join(out, 'first'));
+    expect(parse(await read(run, 'config.yaml'))).toEqual(testConfig());
+    expect(await json(run, 'metadata.json')).toMatchObject({
+      name: 'first',
+      started: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      command_line: ['trainer', 'start', '--seed', '7'],
+      versions: {
+        trainer: expect.stringMatching(/^\d+\./),
+        node: process.versions.node,
+        tfjs: '4.22.0',
+        library: 'tfjs-backend-wasm 4.22.0',
+      },
+      host: { name: os.hostname(), cores: os.availableParallelism() },
+      devices: ['CPU'],
+      seeds: [7],
+      dataset: { name: 'shapes10', origin: 'made', sha256: 'ab' },
+      init_sha256: { resnet: 'cd' },
+      tags: ['class-1'],
+      notes: 'first try',
+      resumed: [],
+    });
+  });
+
+  test('is named after time, net and data, and a second one of the same minute differs', async () => {
+    const names = [(await create()).name, (await create()).name, (await create()).name];
+    expect(names[0]).toMatch(/^\d{4}-\d\d-\d\d-\d{4}-resnet20-shapes10(-\d)?$/);
+    expect(new Set(names).size).toBe(3);
+  });
+
+  test('cannot take a name that is taken: exit code 2', async () => {
+    await create({ name: 'twice' });
+    const folder = path.join(out, 'twice');
+    await expect(create({ name: 'twice' })).rejects.toMatchObject({
+      exitCode: 2,
+      message: `${folder} exists already: choose another --name, or go on with that run: --resume ${folder}`,
+    });
+  });
+
+  test.each(['', '.', '../up', 'a/b', '-x', 'a\\b', 'last', 'tail.', 'a\nb', 'x'.repeat(101)])(
+    'cannot be named %j: exit code 2',
+    async (name) => {
+      await expect(create({ name })).rejects.toMatchObject({ exitCode: 2 });
+      await expect(fs.readdir(out)).rejects.toMatchObject({ code: 'ENOENT' });
+    },
+  );
+
+  test('where a file stands in the way: exit code 3, one line, nothing changed', async () => {
+    await fs.writeFile(out, 'a file');
+    await expect(create({ name: 'run' })).rejects.toMatchObject({
+      exitCode: 3,
+      message: `cannot make the run folder ${path.join(out, 'run')}: a file stands where a folder is needed; move it, or choose another folder with --out`,
+    });
+    expect(await fs.readFile(out, 'utf8')).toBe('a file');
+  });
+
+  test('in a folder that is read-only: exit code 3', async () => {
+    const refusing: FileSystem = { ...nodeFileSystem, makeFolder: () => Promise.reject(systemError('EROFS')) };
+    await expect(create({ name: 'run' }, refusing)).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(
+        /^cannot make the run folder .*: the file system is read-only; choose a folder you can write to with --out$/,
+      ),
+    });
+  });
+
+  test.each(['ENOSPC', 'EIO'] as const)('that meets %s at any call: exit code 3, and no folder is left', async (fault) => {
+    for (let at = 0; ; at++) {
+      const faulty = new FaultyFileSystem(fault, at, unsynced);
+      const result = await create({ name: 'run' }, faulty).catch((error: unknown) => error);
+      if (faulty.calls <= at) break;
+      if (result instanceof Error) {
+        expect(result).toMatchObject({ exitCode: 3, message: expect.not.stringContaining('\n') });
+        // EIO may be what the removal itself met.
+        expect(await fs.readdir(out).catch(() => [])).toEqual([]);
+      } else await (result as RunFolder).close().catch(() => undefined);
+      await fs.rm(out, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('what is recorded', () => {
+  test('is in metrics.jsonl, in TensorBoard’s folders and in output.log after a flush', async () => {
+    const run = await create();
+    run.record([record(1), record(1, { model: 'plain' }), record(1, { model: 'gap', name: 'gap/train_error' })]);
+    run.log('\u001b[1mhello\u001b[0m');
+    await run.flush();
+    expect(await steps(run)).toEqual([1, 1, 1]);
+    expect(await read(run, 'output.log')).toBe('hello\n');
+    for (const model of ['resnet', 'plain', 'gap']) {
+      const [events] = await fs.readdir(path.join(run.path, model));
+      const bytes = await fs.readFile(path.join(run.path, model, events!));
+      expect(bytes.includes(model === 'gap' ? 'gap/train_error' : 'train/loss')).toBe(true);
+    }
+  });
+
+  test('is written within about a second without any other call', async () => {
+    const run = await create();
+    run.record([record(1)]);
+    await expect.poll(() => steps(run), { timeout: 4000 }).toEqual([1]);
+  });
+
+  test('keeps its order, however the calls overlap', async () => {
+    const run = await create();
+    const calls = Array.from({ length: 20 }, (_, at) => {
+      run.record([record(at)]);
+      return run.flush();
+    });
+    await Promise.all(calls);
+    expect(await steps(run)).toEqual(Array.from({ length: 20 }, (_, at) => at));
+  });
+
+  test('once lost, is never reported as written: exit code 3 each time', async () => {
+    let full = false;
+    const fileSystem: FileSystem = {
+      ...unsynced,
+      open: async (file, mode) => {
+        const inner = await nodeFileSystem.open(file, mode);
+        return { ...inner, write: (bytes) => (full ? Promise.reject(systemError('ENOSPC')) : inner.write(bytes)) };
+      },
+    };
+    const run = await create({}, fileSystem);
+    full = true;
+    run.record([record(1)]);
+    const lost = {
+      exitCode: 3,
+      message: `cannot write the metrics of ${run.path}: no space left on the disk; free some, or choose a folder on another disk with --out`,
+    };
+    await expect(run.flush()).rejects.toMatchObject(lost);
+    full = false;
+    await expect(run.flush()).rejects.toMatchObject(lost);
+    await expect(run.saveCheckpoint(testCheckpoint(1), { best: false })).rejects.toMatchObject(lost);
+    await expect(run.close()).rejects.toMatchObject(lost);
+    // The folder was given back all the same.
+    expect((await fs.readdir(run.path)).filter((name) => name.startsWith('.writer'))).toEqual([]);
+  });
+});
+
+describe('the end of a run', () => {
+  test('makes the table, the gradients, the report and gives the folder back', async () => {
+    const run = await create({ name: 'done' });
+    run.record([record(1), record(1, { name: 'grad_norm/conv1' })]);
+    await run.summarize(summary);
+    await run.close();
+    await run.close();
+    expect((await fs.readdir(run.path)).sort()).toEqual([
+      'checkpoints',
+      'config.yaml',
+      'gradients.npz',
+      'metadata.json',
+      'metrics.csv',
+      'metrics.jsonl',
+      'output.log',
+      'report.html',
+      'resnet',
+      'summary.json',
+    ]);
+    expect(await json(run, 'summary.json')).toEqual(summary);
+    expect(await read(run, 'metrics.csv')).toBe('step,epoch,time,resnet/grad_norm/conv1,resnet/train/loss\n1,1,1.5,0.5,0.5\n');
+    expect(await read(run, 'report.html')).toContain('<title>done</title>');
+  });
+
+  test('without a summary leaves no report', async () => {
+    const run = await create();
+    await run.close();
+    expect(await fs.readdir(run.path)).not.toContain('report.html');
+  });
+
+  test('makes later records an error', async () => {
+    const run = await create();
+    await run.close();
+    expect(() => run.record([record(1)])).toThrow('is closed');
+  });
+});
+
+describe('going on', () => {
+  const resume = async (which = 'last', notices: string[] = []) => findResumable(out, which, (line) => notices.push(line));
+  const interrupted = async (name = 'run'): Promise<RunFolder> => {
+    const run = await create({ name });
+    for (const step of [1, 2]) {
+      run.record([record(step)]);
+      await run.saveCheckpoint(testCheckpoint(step), { best: false });
+    }
+    run.record([record(3)]);
+    await run.close();
+    await fs.appendFile(path.join(run.path, 'metrics.jsonl'), '{"step":4,"epo');
+    return run;
+  };
+
+  test('drops metrics after the checkpoint and a torn line, and appends', async () => {
+    const before = await interrupted();
+    const found = await resume();
+    expect(found).toMatchObject({ path: before.path, config: testConfig(), checkpoint: testCheckpoint(2) });
+    const run = keep(await reopenRun(found, unsynced));
+    expect(await steps(run)).toEqual([1, 2]);
+    run.record([record(3)]);
+    await run.saveCheckpoint(testCheckpoint(3), { best: false });
+    expect(await steps(run)).toEqual([1, 2, 3]);
+  });
+
+  test('is told to TensorBoard in a file of its own, and to metadata.json', async () => {
+    await interrupted();
+    const run = keep(await reopenRun(await resume(), unsynced));
+    expect(await fs.readdir(path.join(run.path, 'resnet'))).toHaveLength(2);
+    expect(await json(run, 'metadata.json')).toMatchObject({ name: 'run', resumed: [{ step: 2, host: os.hostname() }] });
+  });
+
+  test('from an older checkpoint gives up the later ones', async () => {
+    const before = await interrupted();
+    const found = await resume(path.join(before.path, 'checkpoints', '1'));
+    expect(found.checkpoint).toEqual(testCheckpoint(1));
+    const run = keep(await reopenRun(found, unsynced));
+    expect(await steps(run)).toEqual([1]);
+    expect(await fs.readdir(path.join(run.path, 'checkpoints'))).toEqual(['1', 'index.json']);
+  });
+
+  test('works without metadata.json', async () => {
+    const before = await interrupted();
+    await fs.rm(path.join(before.path, 'metadata.json'));
+    const run = keep(await reopenRun(await resume(), unsynced));
+    await run.summarize(summary);
+    await run.close();
+    expect(await read(run, 'report.html')).not.toContain('Made with');
+  });
+
+  test('finds the run written to last, by name, or by folder', async () => {
+    await interrupted('older');
+    await interrupted('newer');
+    expect((await resume('last')).path).toBe(path.join(out, 'newer'));
+    expect((await resume('older')).path).toBe(path.join(out, 'older'));
+    expect((await resume(path.join(out, 'older'))).path).toBe(path.join(out, 'older'));
+    expect((await resume('older/checkpoints/1')).checkpoint.state.step).toBe(1);
+  });
+
+  test('passes over a newer run that has no checkpoint, with a notice', async () => {
+    await interrupted('older');
+    await (await create({ name: 'empty' })).close();
+    const notices: string[] = [];
+    expect((await resume('last', notices)).path).toBe(path.join(out, 'older'));
+    expect(notices).toEqual([`${path.join(out, 'empty')} has no checkpoint to go on from: passed over`]);
+  });
+
+  test('says what is missing: exit code 5', async () => {
+    const failure = async (which: string) => resume(which).catch((error: unknown) => error);
+    expect(await failure('last')).toMatchObject({
+      exitCode: 5,
+      message: `there are no runs in ${out}: start one with "trainer start", or say where they are with --out`,
+    });
+    await (await create({ name: 'empty' })).close();
+    expect(await failure('last')).toMatchObject({
+      exitCode: 5,
+      message: `no run in ${out} has a checkpoint to go on from: start a run again`,
+    });
+    expect(await failure('empty')).toMatchObject({
+      exitCode: 5,
+      message: `${path.join(out, 'empty')} has no checkpoint to go on from: start the run again`,
+    });
+    expect(await failure('other')).toMatchObject({
+      exitCode: 5,
+      message: `there is no run other here or in ${out}: name a run, its folder or one of its checkpoints`,
+    });
+    await interrupted();
+    expect(await failure('run/checkpoints/9')).toMatchObject({
+      exitCode: 5,
+      message: `there is no checkpoint ${path.join(out, 'run/checkpoints/9')}: the run has 2, 1`,
+    });
+  });
+
+  test('refuses a damaged checkpoint that was asked for by name: exit code 3', async () => {
+    const run = await interrupted();
+    const folder = path.join(run.path, 'checkpoints', '2');
+    await fs.truncate(path.join(folder, 'state.json'), 10);
+    await expect(resume(folder)).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(
+        /^the checkpoint .* is damaged \(state\.json has 10 bytes instead of \d+\): resume from .*, which takes the newest that is whole$/,
+      ),
+    });
+  });
+
+  test.each([
+    ['depth: -1', /config\.yaml is not a run's configuration: \w+: .*; restore the file, or start a new run$/],
+    ['depth: [', /config\.yaml is not YAML: .*; restore the file, or start a new run$/],
+  ])('refuses a configuration that is none: %s', async (text, message) => {
+    const run = await interrupted();
+    await fs.writeFile(path.join(run.path, 'config.yaml'), text);
+    await expect(resume()).rejects.toMatchObject({ exitCode: 3, message: expect.stringMatching(message) });
+  });
+});
+
+describe('two writers', () => {
+  const found = async () => {
+    const run = await create({ name: 'run' });
+    await run.saveCheckpoint(testCheckpoint(1), { best: false });
+    return { run, resumable: await findResumable(out, 'run', () => undefined) };
+  };
+  const lock = (folder: string, owner: string) => fs.writeFile(path.join(folder, `.writer-${owner}`), '');
+  const startTicks = async (pid: number): Promise<string> =>
+    (await fs.readFile(`/proc/${pid}/stat`, 'latin1')).split(') ')[1]!.split(' ')[19]!;
+
+  test('of one run are refused: exit code 3', async () => {
+    const { run, resumable } = await found();
+    await expect(reopenRun(resumable, unsynced)).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining(
+        `${run.path} is being written by this process: wait for it or stop it (if it has ended, remove `,
+      ),
+    });
+    run.record([record(1)]);
+    await run.flush();
+  });
+
+  test('another process that lives keeps its run; once it has ended, its run can be taken over', async () => {
+    const { run, resumable } = await found();
+    await run.close();
+    const other = spawn('sleep', ['60']);
+    const ticks = process.platform === 'linux' ? await startTicks(other.pid!) : '0';
+    await lock(run.path, `${other.pid}-${ticks}-${os.hostname()}`);
+    await expect(reopenRun(resumable, unsynced)).rejects.toMatchObject({
+      message: expect.stringContaining(`written by process ${other.pid}:`),
+    });
+    other.kill('SIGKILL');
+    await new Promise((resolve) => other.once('exit', resolve));
+    keep(await reopenRun(resumable, unsynced));
+    expect((await fs.readdir(run.path)).filter((name) => name.startsWith('.writer'))).toHaveLength(1);
+  });
+
+  test.runIf(process.platform === 'linux')('a pid that was given to another process since does not count', async () => {
+    const { run, resumable } = await found();
+    await run.close();
+    await lock(run.path, `${process.ppid}-1-${os.hostname()}`);
+    keep(await reopenRun(resumable, unsynced));
+  });
+
+  test('a process on another computer cannot be asked, so it counts', async () => {
+    const { run, resumable } = await found();
+    await run.close();
+    const { pid } = spawnSync('true');
+    await lock(run.path, `${pid}-1-other-host`);
+    await expect(reopenRun(resumable, unsynced)).rejects.toMatchObject({
+      message: expect.stringContaining(`process ${pid} on other-host`),
+    });
+  });
+});
