@@ -5,6 +5,7 @@ import type { Io } from './io.js';
 import type { CommandName } from './options.js';
 import { DEFAULTS } from './presets.js';
 import { type RawFlags, resolveCommand, resolveStart } from './resolve.js';
+import { VERSION } from './version.js';
 
 /** @param words what stood on the command line besides flags */
 type Handler = (flags: RawFlags, io: Io, words: readonly string[]) => Promise<ExitCode>;
@@ -12,8 +13,13 @@ type Handler = (flags: RawFlags, io: Io, words: readonly string[]) => Promise<Ex
 export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   start: async (flags, io) => {
     const options = await resolveStart(flags, io);
-    const { refuseContradictions } = await import('./config.js');
-    refuseContradictions(options);
+    if (options.run.resume === null) {
+      const { refuseContradictions } = await import('./config.js');
+      refuseContradictions(options);
+    }
+    // Before the engine's modules are read, which takes longer than a person likes to look at nothing.
+    if (!options.output.quiet && !options.run.printConfig)
+      io.stderr.write(`trainer ${VERSION}: loading the engine and the images\n`);
     const { runStart } = await import('./start.js');
     return runStart(options, io);
   },

@@ -15,7 +15,6 @@ import { chooseImages, type Prepared, prepare, presetFor } from './start-prepare
 import { type Finished, trainSeed } from './start-seed.js';
 import { costTable, finalTable, seedsTable } from './tables.js';
 import { createReporter, type Reporter } from './terminal.js';
-import { VERSION } from './version.js';
 
 /** Runs the command; its errors are thrown. */
 export async function runStart(options: StartOptions, io: Io): Promise<ExitCode> {
@@ -30,7 +29,6 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
     },
   });
   try {
-    reporter.notice(`trainer ${VERSION}: loading the engine and the images`);
     const resumed = await findRun(options, reporter);
     const prepared = await prepare({ options, resumed: resumed?.config, reporter, env: io.env, signal: stop.signal });
     try {
