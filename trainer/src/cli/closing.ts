@@ -21,7 +21,7 @@ export function closingLines({ config, status, path, seeds, env }: ClosingOption
 }
 
 /** As the user came here: by `npm start`, whose arguments follow `--`, or by name. */
-export const startCommand = (env: NodeJS.ProcessEnv): string =>
+const startCommand = (env: NodeJS.ProcessEnv): string =>
   env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'trainer start';
 
 function nextFlags({ config, status, path, seeds }: Omit<ClosingOptions, 'env'>): string {

@@ -8,7 +8,7 @@ export interface CommandSpec {
   readonly examples: readonly string[];
 }
 
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {

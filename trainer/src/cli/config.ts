@@ -7,7 +7,7 @@ import { nameOf } from './options.js';
 import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
 import type { StartOptions } from './resolve.js';
 
-export type Origins = Readonly<Record<keyof RunConfig, string>>;
+type Origins = Readonly<Record<keyof RunConfig, string>>;
 
 export interface CompleteConfig {
   readonly config: RunConfig;

@@ -5,9 +5,11 @@ import { describe, expect, test, vi } from 'vitest';
 import { environmentError } from '../errors.js';
 import { runDoctor } from './doctor.js';
 import { main } from './main.js';
+import { runStart } from './start.js';
 import { testIo } from './test-io.js';
 
 vi.mock('./doctor.js', () => ({ runDoctor: vi.fn(async () => 0) }));
+vi.mock('./start.js', () => ({ runStart: vi.fn(async () => 130) }));
 
 async function run(argv: string, env: NodeJS.ProcessEnv = {}) {
   const io = testIo({ env: { HOME: '/nowhere', ...env } });
@@ -105,6 +107,29 @@ test('a command gets its options, and its exit code is returned', async () => {
   const io = testIo({ env: { TRAINER_COLOR: 'never' } });
   expect(await main(['doctor', '--json'], io.env, io)).toBe(3);
   expect(runDoctor).toHaveBeenLastCalledWith({ json: true, quiet: false, verbose: false, color: 'never' }, io);
+});
+
+describe('trainer start', () => {
+  test('says that it is there before it loads anything, and passes on what was asked', async () => {
+    const { code, out, err } = await run('start --depth 20 --tags a,b --no-decay-norm --logdir elsewhere', { TRAINER_LR: '0.2' });
+    expect(code).toBe(130);
+    expect(out).toBe('');
+    expect(err).toMatch(/^trainer \d+\.\d+\.\d+: loading [\w ]+\n$/);
+    const [options] = vi.mocked(runStart).mock.lastCall!;
+    expect(options.config).toEqual({ depth: 20, decayNorm: false, lr: 0.2 });
+    expect(options.run).toMatchObject({ tags: ['a', 'b'], out: 'elsewhere' });
+    expect(options.origins).toMatchObject({ decayNorm: 'flag --no-decay-norm', lr: 'TRAINER_LR', out: 'flag --out' });
+  });
+
+  test.each(['start --quiet', 'start --print-config'])('trainer %s starts without a word', async (argv) => {
+    expect((await run(argv)).err).toBe('');
+  });
+
+  test('a run that goes on is not held to the presets of a new one', async () => {
+    // 300 epochs of warm-up are too many for every preset, but the run may have more.
+    expect((await run('start --warmup 300')).code).toBe(2);
+    expect((await run('start --warmup 300 --resume last')).code).toBe(130);
+  });
 });
 
 describe('help', () => {

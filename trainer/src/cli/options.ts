@@ -6,7 +6,7 @@ import type { Value, ValueType } from './values.js';
 
 export type CommandName = 'start' | 'setup' | 'doctor' | 'bench step' | 'completion';
 
-export interface OptionSpec {
+interface OptionSpec {
   readonly type: ValueType;
   /** What stands for the value in help. */
   readonly metavar?: string;

@@ -6,17 +6,7 @@ import { isAbsolute, join, relative } from 'node:path';
 import type { RunConfig } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import { CONFIG_EXTENSIONS, readConfigFile, type Setting } from './config-file.js';
-import {
-  type CommandName,
-  defaultOf,
-  fieldOf,
-  flagOf,
-  nameOf,
-  OPTION_NAMES,
-  OPTIONS,
-  type OptionName,
-  optionsOf,
-} from './options.js';
+import { type CommandName, defaultOf, fieldOf, flagOf, nameOf, OPTIONS, type OptionName, optionsOf } from './options.js';
 import { didYouMean } from './suggest.js';
 import { parseValue, type Value } from './values.js';
 
@@ -24,7 +14,7 @@ import { parseValue, type Value } from './values.js';
 export type RawFlags = Readonly<Record<string, string | boolean>>;
 
 /** Settings of one run that do not decide its numbers. */
-export interface RunOptions {
+interface RunOptions {
   /** How many seeds to train, from `seed` upwards. */
   readonly seeds: number;
   readonly out: string;
@@ -248,8 +238,3 @@ function checkTogether(run: Record<string, Value>, output: Record<string, Value>
   const [first, second] = clash.slice(0, 2).map((field) => `--${nameOf(field as string)} (${origins[field as string]})`);
   throw usageError(`${first} and ${second} exclude each other: leave one out`);
 }
-
-/** Names of all options of `trainer start` that files may hold, for the round trip of --print-config. */
-export const FILE_OPTIONS: readonly OptionName[] = OPTION_NAMES.filter(
-  (name) => optionsOf('start').includes(name) && OPTIONS[name].sources === undefined,
-);

@@ -79,7 +79,7 @@ function duration(text: string): number | undefined {
 }
 
 /** For error messages and the documentation: "a whole number of at least 1". */
-export function describe(type: ValueType): string {
+function describe(type: ValueType): string {
   switch (type.kind) {
     case 'boolean':
       return 'true or false';
