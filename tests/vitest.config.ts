@@ -1,7 +1,10 @@
-// One runner for every package. `unit`: beside the code they test. `product`: what crosses packages.
-import { defineConfig } from 'vitest/config';
+// One runner for every package. `unit`: beside the code they test. `product`: what crosses packages. `long`: minutes each,
+// run by `npm run test:long`.
+import { configDefaults, defineConfig } from 'vitest/config';
 
 const repository = new URL('..', import.meta.url).pathname;
+const LONG = 'tests/long/**/*.test.ts';
+const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   root: repository,
@@ -16,7 +19,17 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'product', root: repository, include: ['tests/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 300_000 },
+        test: {
+          name: 'product',
+          root: repository,
+          include: ['tests/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, LONG],
+          ...PATIENCE,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'long', root: repository, include: [LONG], ...PATIENCE },
       },
     ],
   },

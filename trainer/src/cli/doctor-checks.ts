@@ -35,7 +35,7 @@ export interface Findings {
 }
 
 const OLDEST_NODE = [20, 19];
-export const DEFAULT_PORT = 7018;
+const DEFAULT_PORT = 7018;
 /** Checkpoints and metrics of a few runs. */
 const RUNS_MEGABYTES = 1000;
 const WASM = 'or train with `--engine wasm`, which is slower';

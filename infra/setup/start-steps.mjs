@@ -1,0 +1,50 @@
+// The steps of `npm start`: packages, build, library, training. Each says what it does when there is something to do.
+import module from 'node:module';
+import { build } from './build.mjs';
+import { installPackages } from './packages.mjs';
+import { REPOSITORY, SetupError, say, secondsSince } from './run.mjs';
+
+/** With one of these nothing is trained, and no library is needed. */
+const PRINTING = ['-h', '--help', '--version', '--print-config', '--print_config'];
+
+const built = (path) => import(new URL(`trainer/dist/${path}`, REPOSITORY).href);
+
+/** @returns {Promise<number>} the exit code */
+export async function start(args) {
+  const began = performance.now();
+  try {
+    await installPackages();
+    await build();
+    const { cacheDir } = await built('runtime/paths.js');
+    // Node 22 and later: the second start needs not parse TensorFlow.js again.
+    module.enableCompileCache?.(`${cacheDir()}/node`);
+    const trains = !args.some((arg) => PRINTING.includes(arg));
+    if (trains && asksFor(args, 'engine') !== 'wasm') await installLibrary();
+    if (trains && !args.includes('-q') && !args.includes('--quiet'))
+      say(`trainer: set-up is complete (${secondsSince(began)}), starting`);
+  } catch (error) {
+    // Those of the trainer have an exit code too; anything else is a bug and shows where.
+    if (!error?.exitCode) throw error;
+    say(error instanceof SetupError && error.exitCode > 128 ? error.message : `error: ${error.message}`);
+    return error.exitCode;
+  }
+  const { main } = await built('cli/main.js');
+  return main(['start', ...args]);
+}
+
+/** A flag's value on the command line or in the environment. */
+function asksFor(args, flag) {
+  const i = args.findIndex((arg) => arg === `--${flag}` || arg.startsWith(`--${flag}=`));
+  if (i < 0) return process.env[`TRAINER_${flag.toUpperCase()}`];
+  return args[i].includes('=') ? args[i].split('=')[1] : args[i + 1];
+}
+
+/** Without Python, training has the WebAssembly engine; a line has said so then. */
+async function installLibrary() {
+  const { findLibrary } = await built('runtime/library.js');
+  if (await findLibrary()) return;
+  const [{ runSetup }, { processIo }] = await Promise.all([built('cli/setup.js'), built('cli/io.js')]);
+  const options = { variant: 'auto', quiet: false, verbose: false, progress: true, color: 'auto', yes: false };
+  const code = await runSetup(options, processIo(process.env));
+  if (code > 128) throw new SetupError('set-up interrupted: `npm start` goes on from there', code);
+}
