@@ -6,7 +6,7 @@ import type { MetricRecord, RunSummary } from '@trainer/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { CreateRunOptions, RunFolder, RunMetadata } from './contract.js';
-import { FaultyFileSystem, systemError } from './faulty-file-system.js';
+import { FaultyFileSystem, systemError, unsyncedFileSystem } from './faulty-file-system.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { findResumable } from './resume.js';
 import { createRun, reopenRun } from './run-folder.js';
@@ -25,13 +25,6 @@ const metadata: RunMetadata = {
   notes: 'first try',
 };
 
-/** Syncs are for losses of power, which checkpoint-faults.test.ts is about; without them trials are quick. */
-const unsynced: FileSystem = {
-  ...nodeFileSystem,
-  open: async (file, mode) => ({ ...(await nodeFileSystem.open(file, mode)), sync: async () => undefined }),
-  syncFolder: async () => undefined,
-};
-
 let out: string;
 let opened: RunFolder[] = [];
 beforeEach(async () => {
@@ -47,7 +40,7 @@ const keep = (run: RunFolder): RunFolder => {
   opened.push(run);
   return run;
 };
-const create = async (options: Partial<CreateRunOptions> = {}, fileSystem = unsynced): Promise<RunFolder> =>
+const create = async (options: Partial<CreateRunOptions> = {}, fileSystem = unsyncedFileSystem): Promise<RunFolder> =>
   keep(await createRun({ out, config: testConfig(), metadata, ...options }, fileSystem));
 const read = (run: RunFolder, file: string): Promise<string> => fs.readFile(path.join(run.path, file), 'utf8');
 const json = async (run: RunFolder, file: string): Promise<unknown> => JSON.parse(await read(run, file));
@@ -157,7 +150,7 @@ describe('a new run', () => {
 
   test.each(['ENOSPC', 'EIO'] as const)('that meets %s at any call: exit code 3, and no folder is left', async (fault) => {
     for (let at = 0; ; at++) {
-      const faulty = new FaultyFileSystem(fault, at, unsynced);
+      const faulty = new FaultyFileSystem(fault, at, unsyncedFileSystem);
       const result = await create({ name: 'run' }, faulty).catch((error: unknown) => error);
       if (faulty.calls <= at) break;
       if (result instanceof Error) {
@@ -204,7 +197,7 @@ describe('what is recorded', () => {
   test('once lost, is never reported as written: exit code 3 each time', async () => {
     let full = false;
     const fileSystem: FileSystem = {
-      ...unsynced,
+      ...unsyncedFileSystem,
       open: async (file, mode) => {
         const inner = await nodeFileSystem.open(file, mode);
         return { ...inner, write: (bytes) => (full ? Promise.reject(systemError('ENOSPC')) : inner.write(bytes)) };
@@ -282,7 +275,7 @@ describe('going on', () => {
     const before = await interrupted();
     const found = await resume();
     expect(found).toMatchObject({ path: before.path, config: testConfig(), checkpoint: testCheckpoint(2) });
-    const run = keep(await reopenRun(found, unsynced));
+    const run = keep(await reopenRun(found, unsyncedFileSystem));
     expect(await steps(run)).toEqual([1, 2]);
     run.record([record(3)]);
     await run.saveCheckpoint(testCheckpoint(3), { best: false });
@@ -291,7 +284,7 @@ describe('going on', () => {
 
   test('is told to TensorBoard in a file of its own, and to metadata.json', async () => {
     await interrupted();
-    const run = keep(await reopenRun(await resume(), unsynced));
+    const run = keep(await reopenRun(await resume(), unsyncedFileSystem));
     expect(await fs.readdir(path.join(run.path, 'resnet'))).toHaveLength(2);
     expect(await json(run, 'metadata.json')).toMatchObject({ name: 'run', resumed: [{ step: 2, host: os.hostname() }] });
   });
@@ -300,7 +293,7 @@ describe('going on', () => {
     const before = await interrupted();
     const found = await resume(path.join(before.path, 'checkpoints', '1'));
     expect(found.checkpoint).toEqual(testCheckpoint(1));
-    const run = keep(await reopenRun(found, unsynced));
+    const run = keep(await reopenRun(found, unsyncedFileSystem));
     expect(await steps(run)).toEqual([1]);
     expect(await fs.readdir(path.join(run.path, 'checkpoints'))).toEqual(['1', 'index.json']);
   });
@@ -308,7 +301,7 @@ describe('going on', () => {
   test('works without metadata.json', async () => {
     const before = await interrupted();
     await fs.rm(path.join(before.path, 'metadata.json'));
-    const run = keep(await reopenRun(await resume(), unsynced));
+    const run = keep(await reopenRun(await resume(), unsyncedFileSystem));
     await run.summarize(summary);
     await run.close();
     expect(await read(run, 'report.html')).not.toContain('Made with');
@@ -391,7 +384,7 @@ describe('two writers', () => {
 
   test('of one run are refused: exit code 3', async () => {
     const { run, resumable } = await found();
-    await expect(reopenRun(resumable, unsynced)).rejects.toMatchObject({
+    await expect(reopenRun(resumable, unsyncedFileSystem)).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringContaining(
         `${run.path} is being written by this process: wait for it or stop it (if it has ended, remove `,
@@ -407,12 +400,12 @@ describe('two writers', () => {
     const other = spawn('sleep', ['60']);
     const ticks = process.platform === 'linux' ? await startTicks(other.pid!) : '0';
     await lock(run.path, `${other.pid}-${ticks}-${os.hostname()}`);
-    await expect(reopenRun(resumable, unsynced)).rejects.toMatchObject({
+    await expect(reopenRun(resumable, unsyncedFileSystem)).rejects.toMatchObject({
       message: expect.stringContaining(`written by process ${other.pid}:`),
     });
     other.kill('SIGKILL');
     await new Promise((resolve) => other.once('exit', resolve));
-    keep(await reopenRun(resumable, unsynced));
+    keep(await reopenRun(resumable, unsyncedFileSystem));
     expect((await fs.readdir(run.path)).filter((name) => name.startsWith('.writer'))).toHaveLength(1);
   });
 
@@ -420,7 +413,7 @@ describe('two writers', () => {
     const { run, resumable } = await found();
     await run.close();
     await lock(run.path, `${process.ppid}-1-${os.hostname()}`);
-    keep(await reopenRun(resumable, unsynced));
+    keep(await reopenRun(resumable, unsyncedFileSystem));
   });
 
   test('a process on another computer cannot be asked, so it counts', async () => {
@@ -428,7 +421,7 @@ describe('two writers', () => {
     await run.close();
     const { pid } = spawnSync('true');
     await lock(run.path, `${pid}-1-other-host`);
-    await expect(reopenRun(resumable, unsynced)).rejects.toMatchObject({
+    await expect(reopenRun(resumable, unsyncedFileSystem)).rejects.toMatchObject({
       message: expect.stringContaining(`process ${pid} on other-host`),
     });
   });

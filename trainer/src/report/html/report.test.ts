@@ -72,9 +72,7 @@ describe('the report', () => {
   test('needs nothing but itself, and lets nothing run', async () => {
     const page = await render([record(2, 'train/loss', 1)]);
     expect(page).not.toMatch(/<script|<link|<img|@import|url\(|https?:|\sstyle=|\son\w+=/);
-    expect(page).toContain(
-      `content="default-src 'none'; style-src &#39;sha256-`.replaceAll("'", '&#39;').replaceAll('&#39;&#39;', '&#39;'),
-    );
+    expect(page).toContain('content="default-src &#39;none&#39;; style-src &#39;sha256-');
   });
 
   test('escapes what people wrote', async () => {
@@ -188,7 +186,7 @@ describe('numbers', () => {
     [duration(59.6), '1:00'],
     [duration(3727), '1:02:07'],
     [commandLine(['a b', "c'd", '--x=1', '']), `'a b' 'c'\\''d' --x=1 ''`],
-  ])('%s', (written, expected) => {
+  ])('are written so that people can read them: %s', (written, expected) => {
     expect(written).toBe(expected);
   });
 });
