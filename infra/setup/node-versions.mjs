@@ -14,7 +14,7 @@ const VERSIONS = ['22.23.3', '24.21.0'];
 const PACKAGE = `node-${process.platform}-${process.arch}`;
 const TRAINER = fileURLToPath(new URL('trainer/bin/trainer.mjs', REPOSITORY));
 
-/** Path of that Node's binary, fetched the first time (about 50 MB to download, 120 MB on disk). */
+/** Path of that Node's binary, fetched the first time (about 50 MB to download, 190 MB on disk). */
 async function fetchNode(version, cache) {
   const folder = join(cache, 'node-versions', version);
   const binary = join(folder, 'node_modules', PACKAGE, 'bin/node');
