@@ -105,6 +105,19 @@ describe('on a terminal', () => {
     expect(text()).toMatch(/\r\x1b\[2Kepoch 1\/50 0:51 1000 img\/s .*gap \+10\.0 · run ETA 1:00\n$/);
   });
 
+  test('saving between two epochs does not slow the next one down', () => {
+    const { clock, reporter, io } = setUp();
+    reporter.onEvent(ready());
+    reporter.onEvent(step(STEPS));
+    reporter.onEvent(epochEnd(STEPS));
+    reporter.onEvent(phase('checkpoint', STEPS));
+    clock.pass(30_000);
+    reporter.onEvent(phase('training', STEPS));
+    clock.pass(1_000);
+    reporter.onEvent(step(STEPS + 1));
+    expect(io.err.at(-1)).toContain(' 1/400 0:01<6:39 ');
+  });
+
   test('a notice moves the progress line down', () => {
     const { reporter, io } = setUp();
     reporter.onEvent(ready());

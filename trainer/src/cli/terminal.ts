@@ -94,6 +94,8 @@ class TerminalReporter implements Reporter {
         break;
       case 'phase':
         this.#phase = event.phase;
+        // What was saved between two epochs belongs to neither's pace.
+        if (event.phase === 'training' && this.#step === undefined) this.#epochStart = this.#clock.now();
         if (this.#mode === 'live' && event.phase !== 'training') this.#drawSoon();
         break;
       case 'epoch':
