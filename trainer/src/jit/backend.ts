@@ -8,6 +8,9 @@ import '@tensorflow/tfjs-backend-cpu';
 import './node-compatibility.js';
 import { DTYPE } from '../runtime/capi.js';
 import { type Attribute, KIND } from './attributes.js';
+import { CORRECTED_KERNELS } from './corrections.js';
+import { PADDED_KERNELS } from './padding.js';
+import { replaceKernels } from './replace.js';
 
 const require = createRequire(import.meta.url);
 
@@ -46,7 +49,7 @@ const CONSTANTS = {
 };
 
 interface NodeBackend extends tf.KernelBackend {
-  binding: Partial<Binding> & typeof CONSTANTS;
+  binding: Binding & typeof CONSTANTS;
   tensorMap: { has(dataId: object): boolean; get(dataId: object): { id: number; values: unknown } };
   createOutputTensor(info: OutputInfo): tf.Tensor;
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
@@ -58,6 +61,8 @@ interface NodeBackend extends tf.KernelBackend {
 export interface TraceListener extends Binding {
   /** A tensor's values were given by JavaScript, within the tfjs ops of these names (outermost first). */
   onConstant(values: ArrayBufferView | number[], scopes: readonly string[]): void;
+  /** What stands in the graph for a tensor that this backend does not hold, if anything may. */
+  constantFor(tensor: tf.TensorInfo): tf.TensorInfo | undefined;
   /** An op uses a tensor that this backend does not hold. */
   onForeign(op: string, tensor: tf.TensorInfo): never;
 }
@@ -66,12 +71,20 @@ const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_k
   NodeJSKernelBackend: new (binding: object, packageName: string) => NodeBackend;
 };
 
-const OUTSIDE = 'TensorFlow runs compiled functions only: call this inside a function given to jit()';
+function outside(): never {
+  throw new Error('TensorFlow runs compiled functions only: call this inside a function given to jit()');
+}
+
+/** Between traces nothing can be made or read; what is left of the last one is dropped without a word. */
+const NO_TRACE: Binding = { createTensor: outside, tensorDataSync: outside, executeOp: outside, deleteTensor: () => {} };
+
+/** What tfjs adds to an op's name for its scope. */
+const OP_SUFFIX = /__op$/;
 
 /** Names of the tfjs ops that are being called, outermost first. */
 function scopeNames(): string[] {
   const { scopeStack } = (tf.engine() as unknown as { state: { scopeStack: { name: string }[] } }).state;
-  return scopeStack.map((scope) => scope.name);
+  return scopeStack.map((scope) => scope.name.replace(OP_SUFFIX, ''));
 }
 
 /** The node backend with the checks that a trace needs. */
@@ -80,12 +93,12 @@ class TracingBackend extends NodeJSKernelBackend {
   #op = 'an op';
 
   constructor() {
-    super({ ...CONSTANTS }, '@tensorflow/tfjs-node-gpu');
+    super({ ...CONSTANTS, ...bindingOf(NO_TRACE) }, '@tensorflow/tfjs-node-gpu');
   }
 
   attach(listener: TraceListener | undefined): void {
     this.#listener = listener;
-    this.binding = { ...CONSTANTS, ...(listener && bindingOf(listener)) };
+    this.binding = { ...CONSTANTS, ...bindingOf(listener ?? NO_TRACE) };
   }
 
   get tracing(): boolean {
@@ -93,11 +106,12 @@ class TracingBackend extends NodeJSKernelBackend {
   }
 
   override getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[] {
-    for (const tensor of tensors) {
+    const known = tensors.map((tensor) => {
       const isInt64Scalar = tensor.dataId === undefined;
-      if (!isInt64Scalar && !this.tensorMap.has(tensor.dataId)) this.#active.onForeign(this.#op, tensor);
-    }
-    return super.getInputTensorIds(tensors);
+      if (isInt64Scalar || this.tensorMap.has(tensor.dataId)) return tensor;
+      return this.#active.constantFor(tensor) ?? this.#active.onForeign(this.#op, tensor);
+    });
+    return super.getInputTensorIds(known);
   }
 
   override executeSingleOutput(name: string, attributes: Attribute[], inputs: tf.TensorInfo[]): tf.Tensor {
@@ -126,12 +140,11 @@ class TracingBackend extends NodeJSKernelBackend {
   }
 
   get #active(): TraceListener {
-    if (!this.#listener) throw new Error(OUTSIDE);
-    return this.#listener;
+    return this.#listener ?? outside();
   }
 }
 
-const bindingOf = (l: TraceListener): Binding => ({
+const bindingOf = (l: Binding): Binding => ({
   createTensor: l.createTensor.bind(l),
   deleteTensor: l.deleteTensor.bind(l),
   tensorDataSync: l.tensorDataSync.bind(l),
@@ -147,6 +160,8 @@ export function tracingBackend(): TracingBackend {
   const previous = tf.engine().backendName ?? 'cpu';
   tf.registerBackend('tensorflow', () => made, 0);
   require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js');
+  replaceKernels(PADDED_KERNELS);
+  replaceKernels(CORRECTED_KERNELS);
   tf.setBackend(previous);
   // The cpu backend's advice to install tfjs-node, printed at its first use, is meant for others.
   (tf.findBackend('cpu') as { firstUse?: boolean }).firstUse = false;

@@ -16,6 +16,10 @@ export interface Host {
   readonly c: CApi;
   /** Throws where the session is closed, or busy with the memory that functions are fed from. */
   assertFree(what: string): void;
+  /** Throws only where it is busy. */
+  assertIdle(what: string): void;
+  /** The function was disposed of: the session need not hold it any longer. */
+  released(fn: Compiled): void;
   compile(fn: StepFunction, inputs: readonly InputSpec[], options: Required<Pick<JitOptions, 'name'>> & JitOptions): Executable;
   run(plan: RunPlan, fed: readonly Pointer[], what: string): Pointer[];
   runAsync(plan: RunPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]>;
@@ -69,10 +73,13 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
   }
 
   dispose(): void {
+    // An asynchronous run still reads the memory it was fed from.
+    this.#host.assertIdle(`${this.name} cannot be disposed of`);
     for (const { fed } of this.#prepared.values()) for (const tensor of fed) tensor.delete();
     this.#prepared.clear();
     this.#last = undefined;
     this.#disposed = true;
+    this.#host.released(this);
   }
 
   #fill(inputs: HostTensors): Prepared {

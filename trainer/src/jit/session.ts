@@ -1,5 +1,6 @@
 // The compiled engine: tfjs functions traced into TensorFlow graphs that share one session's variables.
 import type { Variable } from '@tensorflow/tfjs-core';
+import { environmentError } from '../errors.js';
 import { type CApi, DTYPE, type Pointer } from '../runtime/capi.js';
 import { viewOf } from '../runtime/tensor.js';
 import { CompiledFunction, type Executable, type Host } from './compiled.js';
@@ -41,6 +42,7 @@ export class TensorFlowSession implements Session, Host {
     this.device = options.device ?? DEFAULT_DEVICE;
     this.#options = { ...options, device: this.device };
     this.#session = new NativeSession(c, this.#options);
+    this.#assertDevice();
     this.#variables = new VariableStore(c, this.#session);
     this.#warn = warn;
   }
@@ -70,7 +72,7 @@ export class TensorFlowSession implements Session, Host {
 
   close(): void {
     if (this.#closed) return;
-    if (this.#busy) throw new Error('the session cannot be closed while a function runs: await it first');
+    this.assertIdle('the session cannot be closed');
     for (const fn of this.#functions) fn.dispose();
     this.#session.close();
     this.#closed = true;
@@ -137,6 +139,22 @@ export class TensorFlowSession implements Session, Host {
 
   assertFree(what: string): void {
     if (this.#closed) throw new Error(`${what}: the session is closed`);
+    this.assertIdle(what);
+  }
+
+  /** The session would quietly compute elsewhere. */
+  #assertDevice(): void {
+    const found = this.#session.devices().map((name) => name.slice(name.indexOf('/device:')));
+    if (found.includes(this.device)) return;
+    this.#session.close();
+    throw environmentError(`this machine has no ${this.device}; TensorFlow finds ${found.join(', ')}`);
+  }
+
+  released(fn: Compiled): void {
+    this.#functions.delete(fn);
+  }
+
+  assertIdle(what: string): void {
     if (this.#busy) throw new Error(`${what}: the session is busy with an asynchronous run; await it first`);
   }
 }

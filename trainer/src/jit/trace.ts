@@ -22,6 +22,18 @@ interface TracedVariable {
   readonly read: Value;
 }
 
+/** A session variable during a trace; `traced` once the function has used it. */
+interface BoundVariable {
+  readonly variable: tf.Variable;
+  /** The id of its real data, given back after the trace. */
+  readonly outside: object;
+  /** The id of the data that stands for its value at the start of the step. */
+  readonly symbol: object;
+  /** The session holds it already. */
+  readonly owned: boolean;
+  traced?: TracedVariable;
+}
+
 /** What a trace yields: a graph whose arguments are the inputs, then the handles of the variables it uses. */
 export interface Traced {
   readonly graph: Graph;
@@ -37,7 +49,7 @@ export interface TraceOptions {
   readonly precision: Precision;
   /** Variables that the session holds already. */
   readonly variables: readonly tf.Variable[];
-  /** Variables that the function makes (an optimizer's, say) are handed over with their constant first value. */
+  /** Variables that the function makes (an optimizer's, say), or uses without their having been adopted, with their first value. */
   readonly onNewVariable: (variable: tf.Variable, initial: Float32Array | Int32Array) => void;
   /** Computes a value of the graph that depends on no input. */
   readonly evaluate: (graph: Graph, value: Value) => Float32Array | Int32Array;
@@ -65,6 +77,9 @@ const RANDOM_OPS = new Set([
   'rand',
 ]);
 const RANDOM_KERNELS = new Set(['Multinomial']);
+
+/** Values of variables are numbered downwards, apart from those that ops yield. */
+let nextReadId = -1;
 
 export const dtypeNumber = (dtype: HostDType): number => TYPES[dtype];
 export const variableType = (variable: tf.Variable): number => {
@@ -109,7 +124,9 @@ class Recorder implements TraceListener {
   readonly #autocast: Autocast;
   readonly #options: TraceOptions;
   readonly #values = new Map<number, Value>();
-  readonly #variables = new Map<number, { traced: TracedVariable; outside: object }>();
+  /** The session's variables by the number under which the function knows their value. */
+  readonly #variables = new Map<number, BoundVariable>();
+  readonly #bound = new Set<tf.Variable>();
 
   constructor(c: CApi, options: TraceOptions) {
     this.graph = new Graph(c);
@@ -119,23 +136,26 @@ class Recorder implements TraceListener {
 
   record(fn: StepFunction, specs: readonly InputSpec[]): Traced {
     const inputs = specs.map((spec) => this.graph.placeholder(TYPES[spec.dtype], spec.shape));
-    for (const variable of this.#options.variables) this.#bind(variable, variable.dataId);
+    for (const variable of this.#options.variables) this.#bind(variable, variable.dataId, true);
+    const others = Object.values(tf.engine().registeredVariables).filter((v) => v.dtype in VARIABLE_TYPES);
+    for (const variable of others) this.#bind(variable, variable.dataId, false);
     const symbols = Object.fromEntries(specs.map((spec, i) => [spec.name, this.#inputSymbol(inputs[i]!)]));
     const results = this.#checkResults(fn(symbols));
     const outputs = Object.entries(results).map(([name, tensor]) => ({ name, value: this.#final(this.#valueOf(tensor, name)) }));
-    const bound = [...this.#variables.values()].map((v) => v.traced);
-    const assigned = bound.flatMap((variable) => {
-      const value = this.#valueOf(variable.variable, variable.variable.name);
+    const assigned = [...this.#variables.values()].flatMap((bound) => {
+      if (bound.variable.dataId === bound.symbol) return [];
+      const value = this.#valueOf(bound.variable, bound.variable.name);
+      const variable = this.#traced(bound);
       return value === variable.read ? [] : [{ variable, value: this.#ownMemory(this.#final(value)) }];
     });
-    return { graph: this.graph, inputs, variables: this.#used(bound, outputs, assigned), outputs, assigned };
+    return { graph: this.graph, inputs, variables: this.#used(outputs, assigned), outputs, assigned };
   }
 
   /** Gives every variable back the value (and the backend) it had before the trace. */
   restoreVariables(): void {
-    for (const { traced, outside } of this.#variables.values()) {
-      releaseData(traced.variable.dataId);
-      traced.variable.dataId = outside;
+    for (const { variable, outside } of this.#variables.values()) {
+      releaseData(variable.dataId);
+      variable.dataId = outside;
     }
   }
 
@@ -145,7 +165,12 @@ class Recorder implements TraceListener {
     const original = engine.makeVariable;
     engine.makeVariable = (...args) => {
       const variable = original.apply(engine, args);
-      this.#adopt(variable);
+      try {
+        this.#adopt(variable);
+      } catch (error) {
+        variable.dispose();
+        throw error;
+      }
       return variable;
     };
     return () => {
@@ -163,9 +188,11 @@ class Recorder implements TraceListener {
   }
 
   tensorDataSync(id: number): never {
-    const value = this.#values.get(id);
+    const what = this.#variables.has(id)
+      ? `variable ${this.#variables.get(id)!.variable.name}`
+      : `the result of op ${this.#values.get(id)?.op ?? '?'}`;
     throw new Error(
-      `${this.#options.name}: the result of op ${value?.op ?? '?'} was read inside the traced function, where it has no value yet; return it as an output instead`,
+      `${this.#options.name}: ${what} was read inside the traced function, where it has no value yet; return it as an output instead`,
     );
   }
 
@@ -196,6 +223,13 @@ class Recorder implements TraceListener {
         `${this.#options.name}: op ${where} bakes ${(bytes / 2 ** 20).toFixed(1)} MB into the graph; pass it as an input or keep it in a variable`,
       );
     }
+  }
+
+  /** A single number is what optimizers keep their settings in, and cannot change: it becomes a constant. */
+  constantFor(tensor: tf.TensorInfo): tf.TensorInfo | undefined {
+    const isHeld = engineInternals().state.tensorInfo.has(tensor.dataId);
+    if (!isHeld || tensor.shape.length > 0) return undefined;
+    return tf.tensor(tf.engine().readSync(tensor.dataId) as Float32Array, [], tensor.dtype as tf.NumericDataType);
   }
 
   onForeign(op: string, tensor: tf.TensorInfo): never {
@@ -233,8 +267,23 @@ class Recorder implements TraceListener {
     return this.graph.apply('Fill', [dims, this.graph.constant(dtype, [], value)], types);
   }
 
-  /** Replaces the variable's value by a read of its handle for as long as the trace runs. */
-  #bind(variable: tf.Variable, outside: object): void {
+  /** Replaces the variable's value by a symbol for as long as the trace runs. */
+  #bind(variable: tf.Variable, outside: object, owned: boolean): void {
+    if (variable.isDisposed || this.#bound.has(variable)) return;
+    this.#bound.add(variable);
+    const info = { id: nextReadId--, dtype: variableType(variable), shape: [...variable.shape] };
+    const { dataId } = tracingBackend().createOutputTensor(info);
+    // `assign` would drop the variable's hold on its real value; the data id is swapped underneath it instead.
+    tracingBackend().incRef(dataId);
+    variable.dataId = dataId;
+    this.#variables.set(info.id, { variable, outside, owned, symbol: dataId });
+  }
+
+  /** The variable's handle and value in this graph, made when the function first uses it: a session may hold many others. */
+  #traced(bound: BoundVariable): TracedVariable {
+    if (bound.traced) return bound.traced;
+    const { variable } = bound;
+    if (!bound.owned) this.#options.onNewVariable(variable, tf.engine().readSync(bound.outside) as Float32Array | Int32Array);
     const handle = this.graph.apply(
       'Placeholder',
       [],
@@ -242,11 +291,8 @@ class Recorder implements TraceListener {
     );
     const operation = this.graph.operation('ReadVariableOp', [handle.out], [attribute('dtype', 'type', variableType(variable))]);
     const read = this.#remember(this.graph.value('ReadVariableOp', operation, { shape: variable.shape }));
-    const symbol = this.#symbol(read);
-    // `assign` would drop the variable's hold on its real value; the data id is swapped underneath it instead.
-    tracingBackend().incRef(symbol.dataId);
-    variable.dataId = symbol.dataId;
-    this.#variables.set(variable.id, { traced: { variable, handle, read }, outside });
+    bound.traced = { variable, handle, read };
+    return bound.traced;
   }
 
   #adopt(variable: tf.Variable): void {
@@ -262,7 +308,7 @@ class Recorder implements TraceListener {
     }
     this.#options.onNewVariable(variable, initial);
     releaseData(variable.dataId);
-    this.#bind(variable, hostData(initial, variable));
+    this.#bind(variable, hostData(initial, variable), true);
   }
 
   #inputSymbol(placeholder: Value): tf.Tensor {
@@ -287,7 +333,8 @@ class Recorder implements TraceListener {
   }
 
   #find(id: number, op: string): Value {
-    const value = this.#values.get(id);
+    const bound = this.#variables.get(id);
+    const value = bound ? this.#traced(bound).read : this.#values.get(id);
     if (!value) throw new Error(`${this.#options.name}: op ${op} uses a value that was made in another trace, or was disposed`);
     return value;
   }
@@ -309,7 +356,7 @@ class Recorder implements TraceListener {
   }
 
   /** Variables that the results depend on; the others' handles need not be passed at each call. */
-  #used(bound: readonly TracedVariable[], outputs: Traced['outputs'], assigned: Traced['assigned']): TracedVariable[] {
+  #used(outputs: Traced['outputs'], assigned: Traced['assigned']): TracedVariable[] {
     const seen = new Set<number>();
     const open = [...outputs.map((o) => o.value), ...assigned.map((a) => a.value)];
     while (open.length > 0) {
@@ -319,7 +366,8 @@ class Recorder implements TraceListener {
       open.push(...value.inputs);
     }
     const written = new Set(assigned.map((a) => a.variable));
-    return bound.filter((v) => written.has(v) || seen.has(v.read.id));
+    const touched = [...this.#variables.values()].flatMap((v) => v.traced ?? []);
+    return touched.filter((v) => written.has(v) || seen.has(v.read.id));
   }
 }
 

@@ -116,6 +116,8 @@ export function loadLibrary(folder: string): CApi {
   // library calls a missing driver an error (level 2) in every session, which on a machine without GPUs it is not.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= existsSync('/dev/nvidiactl') || existsSync('/dev/dxg') ? '2' : '3';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  // Without this the first session's number of threads holds for all of the process.
+  process.env['TF_OVERRIDE_GLOBAL_THREADPOOL'] ??= '1';
   const library = open(path);
   koffi.struct('TF_Output', { oper: 'void*', index: 'int' });
   const calls = Object.fromEntries(SIGNATURES.map((s) => [/(\w+)\(/.exec(s)![1]!, library.func(s)])) as unknown as Calls;

@@ -1,6 +1,6 @@
 // Convolutions, pooling and normalization. Images are NHWC, filters [height, width, in, out].
 import * as tf from '@tensorflow/tfjs-core';
-import { type AnyTensor, type ConformanceCase, op, positive, real, tied } from './case.js';
+import { type AnyTensor, type ConformanceCase, floats, op, positive, real, tied } from './case.js';
 
 // TensorFlow.js has no gradient of dilated convolutions.
 const DILATED = { gradient: 'none' } as const;
@@ -95,6 +95,9 @@ const fused: ConformanceCase[] = [
   op('fused conv2d with bias, linear', { x: real(2, 5, 5, 3), filter: real(3, 3, 3, 4), bias: real(4) }, ({ x, filter, bias }) =>
     tf.fused.conv2d({ x, filter, bias, strides: 2, pad: 'valid', activation: 'linear' }),
   ),
+  op('fused conv2d, padding 1', { x: real(2, 5, 5, 3), filter: real(3, 3, 3, 4), bias: real(4) }, ({ x, filter, bias }) =>
+    tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 1, activation: 'relu' }),
+  ),
   op('fused depthwiseConv2d', { x: real(2, 5, 5, 3), filter: real(3, 3, 3, 1), bias: real(3) }, ({ x, filter, bias }) =>
     tf.fused.depthwiseConv2d({ x, filter, bias, strides: 1, pad: 'same', activation: 'relu6' }),
   ),
@@ -125,6 +128,9 @@ const pooling: ConformanceCase[] = [
   op('maxPool 3x3, stride 1', { x: real(1, 5, 5, 2) }, ({ x }) => tf.maxPool(x, 3, 1, 'same')),
   op('maxPool 3x2, strides 1 and 2', { x: real(1, 6, 6, 2) }, ({ x }) => tf.maxPool(x, [3, 2], [1, 2], 'valid')),
   op('maxPool, padding 1', { x: real(1, 6, 6, 2) }, ({ x }) => tf.maxPool(x, 3, 1, 1)),
+  op('maxPool of negative values, padding 1, stride 2', { x: floats(-3, -1, -2, -4) }, ({ x }) =>
+    tf.maxPool(tf.reshape(x, [1, 2, 2, 1]) as tf.Tensor4D, 3, 2, 1, 'floor'),
+  ),
   op('maxPool of ties', { x: tied(2, 6, 6, 2) }, ({ x }) => tf.maxPool(x, 2, 2, 'valid')),
   op('maxPool without batch', { x: real(6, 6, 2) }, ({ x }) => tf.maxPool(x, 2, 2, 'valid')),
   op('avgPool 2x2', { x: real(2, 6, 8, 3) }, ({ x }) => tf.avgPool(x, 2, 2, 'valid')),

@@ -1,7 +1,7 @@
 // Runs the conformance table against an engine, as vitest tests: two a case, its results and its gradients.
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import type { HostTensor, HostTensors, JitOptions, Session, StepFunction, Tensors } from '../contract.js';
+import type { HostTensor, HostTensors, JitOptions, Session, SessionOptions, StepFunction, Tensors } from '../contract.js';
 import { type AnyTensor, type ConformanceCase, makeInput, real } from './case.js';
 import { CASES } from './cases.js';
 import { difference } from './compare.js';
@@ -10,7 +10,7 @@ import { expected } from './oracle.js';
 /** An engine, and how its functions are to be compiled. */
 export interface EngineUnderTest {
   readonly name: string;
-  readonly open: () => Session | Promise<Session>;
+  readonly open: (options?: SessionOptions) => Session | Promise<Session>;
   readonly jit?: JitOptions;
 }
 
