@@ -12,6 +12,8 @@ export default defineConfig({
     // Native libraries and tfjs' global engine: a process for each file.
     pool: 'forks',
     maxWorkers: 2,
+    // For hangs alone: machines that are busy or slow are no failure.
+    testTimeout: 60_000,
     projects: [
       {
         extends: true,
