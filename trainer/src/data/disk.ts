@@ -46,7 +46,10 @@ export async function dataFolder(cacheDir: string): Promise<string> {
 
 const notAFolder = (error: unknown): unknown => Object.assign(new Error('not a folder', { cause: error }), { code: 'ENOTDIR' });
 
-/** Lets `write` fill a temporary file beside `path`, then puts it in place in one step. On failure nothing stays behind. */
+/**
+ * Lets `write` fill a temporary file beside `path`, then puts it in place in one step. On failure nothing stays behind. It
+ * does not wait for the disk: packs carry a checksum, so that one lost to a power failure is only made again.
+ */
 export async function writeWhole(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const folder = dirname(path);
   await removeStale(folder);
@@ -55,7 +58,6 @@ export async function writeWhole(path: string, write: (file: FileHandle) => Prom
     const file = await open(temporary, 'wx');
     try {
       await write(file);
-      await file.sync();
     } finally {
       await file.close();
     }

@@ -6,7 +6,7 @@ import type { Dataset, LoadOptions } from './contract.js';
 import { dataFolder } from './disk.js';
 import { loadImageFolder } from './image-folder/image-folder.js';
 import { packed, toDataset } from './packed.js';
-import { drawShapes10, SHAPES10_SEED, SHAPES10_VERSION } from './shapes10/shapes10.js';
+import { drawShapes10, SHAPES10_FILE, SHAPES10_SEED } from './shapes10/shapes10.js';
 
 /**
  * Loads `source`: 'cifar10', 'shapes10', 'auto' (CIFAR-10 where it is cached or can be downloaded, else shapes10), or the path
@@ -40,7 +40,7 @@ export async function loadAuto(options: LoadOptions, origin?: Cifar10Origin): Pr
 }
 
 async function loadShapes10(options: LoadOptions): Promise<Dataset> {
-  const path = join(await dataFolder(options.cacheDir), `shapes10-v${SHAPES10_VERSION}.pack`);
+  const path = join(await dataFolder(options.cacheDir), SHAPES10_FILE);
   const { pack } = await packed(path, options, () => drawShapes10(options));
   return toDataset(pack, `drawn from seed ${SHAPES10_SEED}`);
 }

@@ -1,8 +1,8 @@
 // Packed images on disk, one file per dataset, laid out so that loading is a single read:
 //
 //   0   'TRNPACK1'                       8 bytes
-//   8   length of the header             uint32, little-endian as all numbers here
-//   12  CRC-32 of bytes 48.. then 16..48 uint32
+//   8   CRC-32 of bytes 48.. then 12..48 uint32, little-endian as all numbers here
+//   12  length of the header             uint32
 //   16  the dataset's SHA-256            32 bytes
 //   48  header, JSON, padded with spaces to a multiple of 8
 //       labels of train and test (int32), images of train and test (uint8, NHWC)
@@ -75,9 +75,9 @@ export async function writePack(path: string, packing: Packing, signal?: AbortSi
 function preamble(headerBytes: number, crcOfRest: number, digest: Uint8Array): Buffer {
   const bytes = Buffer.alloc(PREAMBLE_BYTES);
   bytes.write(MAGIC, 'latin1');
-  bytes.writeUInt32LE(headerBytes, 8);
-  bytes.writeUInt32LE(crc32(digest, crcOfRest), 12);
+  bytes.writeUInt32LE(headerBytes, 12);
   bytes.set(digest, 16);
+  bytes.writeUInt32LE(crc32(bytes.subarray(12), crcOfRest), 8);
   return bytes;
 }
 
@@ -137,10 +137,9 @@ async function readAll(path: string): Promise<Buffer> {
 /** undefined where anything is not as written. */
 function parse(bytes: Buffer): Pack | undefined {
   if (bytes.length < PREAMBLE_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC) return undefined;
-  const digest = bytes.subarray(16, PREAMBLE_BYTES);
-  const crc = crc32(digest, crc32(bytes.subarray(PREAMBLE_BYTES)));
-  if (crc !== bytes.readUInt32LE(12)) return undefined;
-  const end = PREAMBLE_BYTES + bytes.readUInt32LE(8);
+  const crc = crc32(bytes.subarray(12, PREAMBLE_BYTES), crc32(bytes.subarray(PREAMBLE_BYTES)));
+  if (crc !== bytes.readUInt32LE(8)) return undefined;
+  const end = PREAMBLE_BYTES + bytes.readUInt32LE(12);
   if (end > bytes.length) return undefined;
   const parsed = header.safeParse(JSON.parse(bytes.toString('utf8', PREAMBLE_BYTES, end)));
   if (!parsed.success) return undefined;
@@ -152,7 +151,7 @@ function parse(bytes: Buffer): Pack | undefined {
     ...rest,
     train: view(bytes, train, end, images),
     test: view(bytes, test, end + 4 * train.count, testImages),
-    hash: digest.toString('hex'),
+    hash: bytes.toString('hex', 16, PREAMBLE_BYTES),
   };
 }
 

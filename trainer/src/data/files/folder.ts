@@ -1,7 +1,9 @@
-// A folder on this machine as a source: its train/ and test/, two levels deep. Links in it are followed, as its owner made them.
+// A folder on this machine as a source: its train/ and test/, or those of its only folder that has them. Links in it are
+// followed, as its owner made them.
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { exists } from '../disk.js';
 import type { FileSource, OnRead, SourceEntry } from './contract.js';
 
 /** train/CLASS/FILE */
@@ -17,11 +19,21 @@ interface Listed {
 /** @throws the system's error where the folder cannot be read. */
 export async function openFolder(path: string): Promise<FileSource> {
   const hash = createHash('sha256');
-  const listed = (await list(path, '', DEPTH, hash)).flat();
+  const root = await findRoot(path);
+  const listed = await list(root, '', DEPTH, hash);
   return {
-    key: JSON.stringify([resolve(path), hash.digest('hex')]),
-    entries: (wanted, onRead) => read(path, listed, wanted, onRead),
+    key: JSON.stringify([resolve(root), hash.digest('hex')]),
+    entries: (wanted, onRead) => read(root, listed, wanted, onRead),
   };
+}
+
+/** Archives are often unpacked to a folder within a folder. */
+async function findRoot(path: string): Promise<string> {
+  if (await exists(join(path, 'train'))) return path;
+  const entries = await readdir(path, { withFileTypes: true });
+  const below = entries.filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+  const [root, another] = (await Promise.all(below.map(async (p) => ((await exists(join(p, 'train'))) ? [p] : [])))).flat();
+  return root !== undefined && another === undefined ? root : path;
 }
 
 /** Everything below, sorted by name; sizes and times go into `hash`. */

@@ -18,9 +18,8 @@ export async function* readTar(
 ): AsyncGenerator<SourceEntry> {
   const reading = new Reading(wanted, limits);
   for await (const chunk of atLeastOneBlock(chunks)) {
-    yield* reading.take(chunk);
-    // What follows the end mark is padding, of any length.
-    if (reading.ended) return;
+    // What follows the end mark is padding, but read, for the checksums of the compression.
+    if (!reading.ended) yield* reading.take(chunk);
   }
   yield* reading.finish();
 }
@@ -45,7 +44,10 @@ async function* atLeastOneBlock(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
 
 /** The parser's events, collected: with data listeners attached it works through each chunk before `write` returns. */
 class Reading {
+  /** The end mark, two empty blocks, has come. */
   ended = false;
+  /** At least one of them has: some writers leave it at that. */
+  #marked = false;
   #ready: SourceEntry[] = [];
   #failure: ArchiveError | undefined;
   #count = 0;
@@ -57,6 +59,9 @@ class Reading {
       filter: (path, entry) => this.#guard(() => this.#keep(path, entry as ReadEntry, wanted, limits)),
       onReadEntry: (entry) => this.#collect(entry),
       onwarn: (_code, message) => this.#fail(new ArchiveError(`is damaged (${printable(String(message))})`)),
+    });
+    this.#parser.on('nullBlock', () => {
+      this.#marked = true;
     });
     this.#parser.on('eof', () => {
       this.ended = true;
@@ -70,6 +75,7 @@ class Reading {
 
   *finish(): Generator<SourceEntry> {
     this.#parser.end();
+    if (!this.#marked) this.#fail(new ArchiveError('is damaged (cut off)'));
     yield* this.#flush();
   }
 

@@ -4,8 +4,8 @@ import type { PackedSet, Packing } from '../pack.js';
 import { SIZE } from './canvas.js';
 import { CLASSES, drawExample } from './draw.js';
 
-/** Part of the cache file's name: counts up whenever the drawings change. */
-export const SHAPES10_VERSION = 1;
+/** In the cache. The number counts up whenever the drawings change. */
+export const SHAPES10_FILE = 'shapes10-v1.pack';
 export const SHAPES10_SEED = 0;
 
 const IMAGE_BYTES = SIZE * SIZE * 3;
