@@ -1,7 +1,8 @@
 // The layers' fused kernels as single passes over the heap; a composition of tfjs ops takes five times as many.
 // x [N, H, W, C] is seen as [rows, C].
 import type * as tf from '@tensorflow/tfjs-core';
-import { type BackendWasm, floats, makeOutput } from './heap.js';
+import { channelSums, combine, type Term } from './channel-loops.js';
+import { type BackendWasm, floats, makeOutput, words } from './heap.js';
 
 type Inputs<K extends string> = Readonly<Record<K, tf.TensorInfo>>;
 
@@ -45,9 +46,7 @@ export function trainingBatchNorm(
     factor[c] = scale[c]! * inv;
     shift[c] = offset[c]! - m * factor[c]!;
   }
-  for (let row = 0; row < x.length; row += channels) {
-    for (let c = 0; c < channels; c++) out[row + c] = x[row + c]! * factor[c]! + shift[c]!;
-  }
+  combine(out, [{ values: x, factor }], shift);
   return [y, ...perChannel, none];
 }
 
@@ -76,29 +75,24 @@ export function trainingBatchNormGradient(
     ofX[c] = (-ofDy[c]! * inv * gradient) / count;
     constant[c] = (-ofDy[c]! * sums[c]!) / count - ofX[c]! * m;
   }
-  for (let row = 0; row < x.length; row += channels) {
-    for (let c = 0; c < channels; c++) dx[row + c] = dy[row + c]! * ofDy[c]! + x[row + c]! * ofX[c]! + constant[c]!;
-  }
+  const terms: [Term, Term] = [
+    { values: dy, factor: ofDy },
+    { values: x, factor: ofX },
+  ];
+  combine(dx, terms, constant);
   return outputs;
 }
 
-/** Kernel `ReluGradFromOutput`: dy where y > 0, else 0. */
+/**
+ * Kernel `ReluGradFromOutput`: dy where y > 0, else 0. On the bits, since a branch that depends on an image's pixels is guessed
+ * wrong half the time: y > 0 where its word is a positive integer, which only `-word & ~word` turns into a sign.
+ */
 export function reluGradient(backend: BackendWasm, inputs: Inputs<'dy' | 'y'>): tf.TensorInfo {
   const out = makeOutput(backend, inputs.dy.shape);
-  const [dy, y, dx] = [floats(backend, inputs.dy), floats(backend, inputs.y), floats(backend, out)];
-  for (let i = 0; i < dx.length; i++) dx[i] = y[i]! > 0 ? dy[i]! : 0;
-  return out;
-}
-
-/** Sums of a, and of a * b, over the rows of each channel. */
-function channelSums(a: Float32Array, b: Float32Array, channels: number): { sums: Float64Array; products: Float64Array } {
-  const [sums, products] = [new Float64Array(channels), new Float64Array(channels)];
-  for (let row = 0; row < a.length; row += channels) {
-    for (let c = 0; c < channels; c++) {
-      const value = a[row + c]!;
-      sums[c] = sums[c]! + value;
-      products[c] = products[c]! + value * b[row + c]!;
-    }
+  const [dy, y, dx] = [words(backend, inputs.dy), words(backend, inputs.y), words(backend, out)];
+  for (let i = 0; i < dx.length; i++) {
+    const word = y[i]!;
+    dx[i] = dy[i]! & ((-word & ~word) >> 31);
   }
-  return { sums, products };
+  return out;
 }

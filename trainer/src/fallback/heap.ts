@@ -16,6 +16,10 @@ export const makeOutput = (backend: BackendWasm, shape: readonly number[]): tf.T
 export const floats = (backend: BackendWasm, tensor: tf.TensorInfo): Float32Array =>
   backend.typedArrayFromHeap(tensor) as Float32Array;
 
+/** The bits of a tensor with elements of 32 bits, without a copy; allocate first, as for `floats`. */
+export const words = (backend: BackendWasm, tensor: tf.TensorInfo): Int32Array =>
+  backend.typedArrayFromHeap({ ...tensor, dtype: 'int32' }) as Int32Array;
+
 /** A float32 tensor of zeros. */
 export function makeZeros(backend: BackendWasm, shape: readonly number[]): tf.TensorInfo {
   const out = makeOutput(backend, shape);

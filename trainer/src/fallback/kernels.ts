@@ -5,19 +5,26 @@ import { convFilterGradient } from './conv-filter-gradient.js';
 import { convInputGradient } from './conv-input-gradient.js';
 import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise-gradients.js';
 import type { BackendWasm } from './heap.js';
+import { identity } from './identity.js';
+import { oneHot } from './one-hot.js';
 import { segmentSum } from './segment-sum.js';
 
 // Each kernel states its own inputs and attributes; tfjs passes them as untyped maps.
 // biome-ignore lint/suspicious/noExplicitAny: the border to tfjs' registry, where types end.
 type Kernel = (backend: BackendWasm, inputs: any, attributes: any) => tf.TensorInfo | tf.TensorInfo[];
 
-/** By tfjs' names, and for the fused kernels those that `nn` calls them by. `Conv2DBackpropInput` replaces tfjs' own slow one. */
+/**
+ * By tfjs' names, and for the fused kernels those that `nn` calls them by. `Conv2DBackpropInput` and `Identity` replace slow
+ * ones of tfjs' own, `OneHot` a wrong one.
+ */
 const KERNELS: Readonly<Record<string, Kernel>> = {
   Conv2DBackpropFilter: convFilterGradient,
   Conv2DBackpropInput: convInputGradient,
   DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
   DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
   UnsortedSegmentSum: segmentSum,
+  Identity: identity,
+  OneHot: oneHot,
   TrainingBatchNorm: trainingBatchNorm,
   TrainingBatchNormGrad: trainingBatchNormGradient,
   ReluGradFromOutput: reluGradient,
