@@ -51,7 +51,8 @@ const serve =
       ...(status === 206 && { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` }),
     });
     response.write(content.subarray(from, from + bytes), () => {
-      if (from + bytes < content.length) response.destroy();
+      // Ends the connection rather than resets it: a reset may overtake what was sent.
+      if (from + bytes < content.length) response.socket!.end();
       else response.end();
     });
   };

@@ -1,7 +1,7 @@
 // Downloads one file with a known checksum: goes on where it broke off, and never leaves a wrong file behind.
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -60,10 +60,19 @@ export async function download(options: DownloadOptions): Promise<void> {
       await rm(part, { force: true });
     }
   } catch (error) {
+    await removeEmpty(part);
     if (error instanceof Interruption) throw environmentError(`${options.url}: ${error.message}`, { cause: error });
     throw cacheError('write', part, error);
   }
   throw environmentError(`${options.url} sends another file than ${options.title} (its MD5 differs from ${options.md5})`);
+}
+
+async function removeEmpty(path: string): Promise<void> {
+  const size = await stat(path).then(
+    (s) => s.size,
+    () => 1,
+  );
+  if (size === 0) await rm(path, { force: true });
 }
 
 /** Repeats interrupted transfers until the file is complete. Returns whether older bytes were kept. */

@@ -1,6 +1,6 @@
 // A small canvas of floating-point pixels: backgrounds, outlines with soft edges, strokes, noise.
 import type { RandomStream } from '../../random.js';
-import { cosineOfTurns, type SignedDistance, sineOfTurns } from './geometry.js';
+import { cosineOfTurns, OUTER_RADIUS, type SignedDistance, sineOfTurns } from './geometry.js';
 
 export const SIZE = 32;
 
@@ -79,7 +79,10 @@ export function paintShape(
     for (let x = left; x < right; x++) {
       const dx = x + 0.5 - cx;
       const dy = y + 0.5 - cy;
-      const covered = 0.5 - shape(a * dx + b * dy, c * dx + d * dy) * scale;
+      const u = a * dx + b * dy;
+      const v = c * dx + d * dy;
+      if (u * u + v * v > OUTER_RADIUS * OUTER_RADIUS) continue;
+      const covered = 0.5 - shape(u, v) * scale;
       if (covered > 0) blend(canvas, y * SIZE + x, colour, contrast * texture(x, y), covered);
     }
   }

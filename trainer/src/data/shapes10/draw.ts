@@ -22,7 +22,7 @@ const OUTLINES = Object.values(SHAPES);
  * telling networks apart. Set so that short runs of small networks end between half and three quarters right.
  */
 const EASIEST = { scale: 13, distance: 180, contrast: 5, strokes: 0, noise: 5 } as const;
-const HARDEST: Record<keyof typeof EASIEST, number> = { scale: 7, distance: 90, contrast: 28, strokes: 3, noise: 30 };
+export const HARDEST: Record<keyof typeof EASIEST, number> = { scale: 7, distance: 90, contrast: 28, strokes: 3, noise: 30 };
 
 /**
  * Writes example `index` of a split into 32 * 32 * 3 bytes. It depends on the arguments alone, and its label is right: one

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { CLASSES, drawExample } from './draw.js';
-import { SHAPES, sineOfTurns } from './geometry.js';
+import { CLASSES, drawExample, HARDEST } from './draw.js';
+import { cosineOfTurns, OUTER_RADIUS, SHAPES, sineOfTurns } from './geometry.js';
 import { drawShapes10 } from './shapes10.js';
 
 const draw = (split: 'train' | 'test', index: number, label: number, seed = 0): Uint8Array => {
@@ -74,6 +74,13 @@ describe('the outlines', () => {
     for (let y = -1.5; y < 1.5; y += 0.02) for (let x = -1.5; x < 1.5; x += 0.02) inside += distance(x, y) < 0 ? 0.0004 : 0;
     expect(inside).toBeGreaterThan(1.3);
     expect(inside).toBeLessThan(2.3);
+  });
+
+  it.each(Object.entries(SHAPES))('of %s stays within the outer radius, a pixel of soft edge included', (_name, distance) => {
+    for (let turn = 0; turn < 1; turn += 0.001) {
+      const d = distance(OUTER_RADIUS * cosineOfTurns(turn), OUTER_RADIUS * sineOfTurns(turn));
+      expect(d * HARDEST.scale).toBeGreaterThan(0.5);
+    }
   });
 
   it('come from a sine that is right to five digits', () => {
