@@ -39,10 +39,10 @@ function asksFor(args, flag) {
   return args[i].includes('=') ? args[i].split('=')[1] : args[i + 1];
 }
 
-/** Without Python, training has the WebAssembly engine; a line has said so then. */
+/** Without Python nothing can be installed: training takes the WebAssembly engine, and says what would make it faster. */
 async function installLibrary() {
-  const { findLibrary } = await built('runtime/library.js');
-  if (await findLibrary()) return;
+  const [{ findLibrary }, { findPip }] = await Promise.all([built('runtime/library.js'), built('runtime/pip.js')]);
+  if ((await findLibrary()) || !(await findPip())) return;
   const [{ runSetup }, { processIo }] = await Promise.all([built('cli/setup.js'), built('cli/io.js')]);
   const options = { variant: 'auto', quiet: false, verbose: false, progress: true, color: 'auto', yes: false };
   const code = await runSetup(options, processIo(process.env));
