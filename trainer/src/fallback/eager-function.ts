@@ -8,12 +8,18 @@ export interface Host {
   readonly backend: BackendWasm;
   /** Throws where the session is closed or busy. */
   assertFree(what: string): void;
+  /** Throws where it is busy. */
+  assertIdle(what: string): void;
   /** Keeps other calls out until `work` is done. */
   whileBusy<T>(work: () => Promise<T>): Promise<T>;
   /** Runs `work` with tfjs' wasm backend active, then gives the former one back. */
   onBackend<T>(work: () => T): T;
   /** Runs `work`; the session owns the variables that it makes. */
   adoptNew<T>(work: () => T): T;
+  /** Runs `work`; where it throws, the session's variables have the values from before. Call within a scope of tfjs. */
+  allOrNothing<T>(work: () => T): T;
+  /** Forgets a function that was disposed of. */
+  released(fn: Compiled): void;
 }
 
 type Into = Partial<Record<string, HostTensor>>;
@@ -64,8 +70,10 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
   }
 
   dispose(): void {
+    this.#host.assertIdle(`${this.name} cannot be disposed of`);
     this.#disposed = true;
     this.#signatures.clear();
+    this.#host.released(this);
   }
 
   #execute(inputs: HostTensors, into: Into): Record<keyof O, HostTensor> {
@@ -73,7 +81,7 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     const step = (): Record<keyof O, HostTensor> => {
       tf.engine().startScope(this.name);
       try {
-        return this.#collect(this.#fn(toTensors(inputs)), into);
+        return this.#host.allOrNothing(() => this.#collect(this.#fn(toTensors(inputs)), into));
       } finally {
         tf.engine().endScope();
       }

@@ -1,12 +1,15 @@
 // Registers what tfjs' wasm backend lacks for training: gradients of convolutions and of gather, and the layers' fused kernels.
 import * as tf from '@tensorflow/tfjs-core';
 import { reluGradient, trainingBatchNorm, trainingBatchNormGradient } from './batch-norm.js';
+import { cast } from './cast.js';
 import { convFilterGradient } from './conv-filter-gradient.js';
 import { convInputGradient } from './conv-input-gradient.js';
 import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise-gradients.js';
+import { gather } from './gather.js';
 import type { BackendWasm } from './heap.js';
 import { identity } from './identity.js';
 import { oneHot } from './one-hot.js';
+import { averagePoolGradient, maxPoolGradient } from './pooling-gradients.js';
 import { segmentSum } from './segment-sum.js';
 
 // Each kernel states its own inputs and attributes; tfjs passes them as untyped maps.
@@ -15,7 +18,8 @@ type Kernel = (backend: BackendWasm, inputs: any, attributes: any) => tf.TensorI
 
 /**
  * By tfjs' names, and for the fused kernels those that `nn` calls them by. `Conv2DBackpropInput` and `Identity` replace slow
- * ones of tfjs' own, `OneHot` a wrong one.
+ * ones of tfjs' own, `Cast`, `GatherV2`, `OneHot` and those of pooling wrong
+ * ones.
  */
 const KERNELS: Readonly<Record<string, Kernel>> = {
   Conv2DBackpropFilter: convFilterGradient,
@@ -23,6 +27,10 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
   DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
   UnsortedSegmentSum: segmentSum,
+  AvgPoolGrad: averagePoolGradient,
+  MaxPoolGrad: maxPoolGradient,
+  Cast: cast,
+  GatherV2: gather,
   Identity: identity,
   OneHot: oneHot,
   TrainingBatchNorm: trainingBatchNorm,

@@ -88,7 +88,7 @@ class WasmSession implements Session, Host {
 
   close(): void {
     if (this.#closed) return;
-    if (this.#busy) throw new Error('the session cannot be closed while a function runs: await it first');
+    this.assertIdle('the session cannot be closed');
     for (const fn of this.#functions) fn.dispose();
     this.#variables.clear();
     this.#closed = true;
@@ -96,6 +96,10 @@ class WasmSession implements Session, Host {
 
   assertFree(what: string): void {
     if (this.#closed) throw new Error(`${what}: the session is closed`);
+    this.assertIdle(what);
+  }
+
+  assertIdle(what: string): void {
     if (this.#busy) throw new Error(`${what}: the session is busy with an asynchronous run; await it first`);
   }
 
@@ -125,6 +129,22 @@ class WasmSession implements Session, Host {
     for (const [name, variable] of Object.entries(tf.engine().registeredVariables))
       if (!known.has(name)) this.#variables.add(variable);
     return result;
+  }
+
+  released(fn: Compiled): void {
+    this.#functions.delete(fn);
+  }
+
+  allOrNothing<T>(work: () => T): T {
+    // Copies share the variables' memory, so they cost next to nothing.
+    const alive = [...this.#variables].filter((variable) => !variable.isDisposed);
+    const before = alive.map((variable) => [variable, tf.clone(variable as tf.Tensor)] as const);
+    try {
+      return work();
+    } catch (error) {
+      for (const [variable, value] of before) variable.assign(value);
+      throw error;
+    }
   }
 
   #assertOwn(variable: tf.Variable): void {
