@@ -33,7 +33,7 @@ export function headline(config: RunConfig, summary: RunSummary): Markup {
   const { train_error: gap } = summary.gap;
   const models = trained(summary).map((side) => {
     const { train_error, val_accuracy, test_accuracy } = summary.models[side]!;
-    return markup`<div class="stat ${side}"><h3>${title(side, config)}</h3><p class="big">${percent(train_error)} <small>train error</small></p><p class="note">validation accuracy ${percent(val_accuracy)}<br>test accuracy ${percent(test_accuracy)}</p></div>`;
+    return markup`<div class="stat ${side}"><h3>${title(side, config)}: train error</h3><p class="big">${percent(train_error)}</p><p class="note">validation accuracy ${percent(val_accuracy)}<br>test accuracy ${percent(test_accuracy)}</p></div>`;
   });
   const ahead =
     gap === null ? undefined : gap > 0 ? 'the residual net is ahead' : gap < 0 ? 'the plain net is ahead' : 'neither is ahead';

@@ -22,7 +22,7 @@ p{margin:0}
 .stat.resnet{border-top:3px solid var(--resnet)}.stat.plain{border-top:3px dashed var(--plain)}.stat.gap{border-top:3px solid var(--gap-train)}
 .stat h3{font-size:.9rem;font-weight:600;color:var(--soft)}
 .big{font-size:2.1rem;font-weight:650;letter-spacing:-.02em;line-height:1.2;font-variant-numeric:tabular-nums}
-.big small{display:inline-block;font-size:.95rem;font-weight:450;letter-spacing:0;color:var(--soft)}
+.big small{font-size:.95rem;font-weight:450;letter-spacing:0;color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:14px}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px 16px 10px;display:flex;flex-direction:column;break-inside:avoid}
 figcaption{flex:1}
@@ -49,6 +49,8 @@ thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.84rem}
 th:first-child{text-align:left}
 tbody th{font-weight:500}
 th .sample{vertical-align:middle}
+tr>:first-child{position:sticky;left:0;background:var(--card)}
+.scroll+.note{margin-top:8px}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:0 28px;margin:0;font-size:.9rem}
 dl div{display:flex;justify-content:space-between;gap:14px;padding:5px 0;border-bottom:1px solid var(--line)}
 dl.rows{grid-template-columns:1fr}
@@ -56,8 +58,9 @@ dt{color:var(--soft)}
 dd{margin:0;text-align:right;overflow-wrap:anywhere}
 pre{margin:8px 0 14px;padding:12px 14px;background:var(--card);border:1px solid var(--line);border-radius:10px;white-space:pre-wrap;overflow-wrap:anywhere;font:.88rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{margin-top:44px;color:var(--soft);font-size:.82rem}
-@media (max-width:700px){main{padding:24px 14px 40px}.charts{grid-template-columns:minmax(0,1fr)}.wide .narrow-plot{display:block}.wide .wide-plot{display:none}figure{padding:14px 10px 8px}th,td{padding:7px 10px}}
+@media (max-width:700px){main{padding:24px 14px 40px}.charts{grid-template-columns:minmax(0,1fr)}.wide .narrow-plot{display:block}.wide .wide-plot{display:none}figure{padding:14px 10px 8px}th,td{padding:7px 10px}.stat{padding:12px 14px}.stats{grid-template-columns:repeat(2,minmax(0,1fr))}.stat.gap{grid-column:1/-1}}
 @media print{:root{color-scheme:light;--page:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--zero:#777;
 --resnet:#0067a5;--plain:#c9510c;--gap-train:#00785a;--gap-val:#a2508a;--note:#fff;--note-ink:#000}
-body{font-size:11pt}main{max-width:none;padding:0}h2{break-after:avoid}.stat,.scroll,dl div{break-inside:avoid}.hint{border:1px solid #777}}
+body{font-size:11pt}main{max-width:none;padding:0}h2{break-after:avoid}.stat,tr,dl div{break-inside:avoid}
+.scroll{overflow:visible}table{font-size:8.5pt}thead th{font-size:8pt}th,td{padding:3px 6px;white-space:normal}tr>:first-child{position:static}.hint{border:1px solid #777}}
 `;
