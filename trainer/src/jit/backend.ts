@@ -10,6 +10,7 @@ import { DTYPE } from '../runtime/capi.js';
 import { type Attribute, KIND } from './attributes.js';
 import { CORRECTED_KERNELS } from './corrections.js';
 import { PADDED_KERNELS } from './padding.js';
+import { POINTWISE_KERNELS } from './pointwise.js';
 import { replaceKernels } from './replace.js';
 
 const require = createRequire(import.meta.url);
@@ -160,6 +161,7 @@ export function tracingBackend(): TracingBackend {
   const previous = tf.engine().backendName ?? 'cpu';
   tf.registerBackend('tensorflow', () => made, 0);
   require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js');
+  replaceKernels(POINTWISE_KERNELS);
   replaceKernels(PADDED_KERNELS);
   replaceKernels(CORRECTED_KERNELS);
   tf.setBackend(previous);
