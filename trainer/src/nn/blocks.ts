@@ -1,5 +1,6 @@
 // The basic block of He et al. 2015, figure 2: two 3x3 convolutions, and in residual nets a shortcut around them.
 import * as tf from '@tensorflow/tfjs-core';
+import { type AttentionSpec, attend } from './attention.js';
 import { type ConvNormSpec, convNorm, type Pass } from './layers.js';
 import { everySecondPixel, relu } from './ops.js';
 
@@ -17,17 +18,18 @@ export interface BlockSpec {
   readonly name: string;
   readonly first: ConvNormSpec;
   readonly second: ConvNormSpec;
+  readonly attention: AttentionSpec;
   readonly shortcut: Shortcut;
 }
 
 /**
  * ```
- * x ─► conv ─ norm ─ relu ─ conv ─ norm ─►(+)─ relu ─►
- *  └──────────── shortcut ───────────────►─┘            (plain: no shortcut)
+ * x ─► conv ─ norm ─ relu ─ conv ─ norm ─ attention ─►(+)─ relu ─►
+ *  └──────────────────── shortcut ───────────────────►─┘            (plain: no shortcut; attention where asked for)
  * ```
  */
 export function block(pass: Pass, spec: BlockSpec, x: tf.Tensor4D): tf.Tensor4D {
-  const branch = convNorm(pass, spec.second, relu(convNorm(pass, spec.first, x)));
+  const branch = attend(pass, spec.attention, convNorm(pass, spec.second, relu(convNorm(pass, spec.first, x))));
   return relu(spec.shortcut.kind === 'none' ? branch : tf.add(branch, shortcut(pass, spec.shortcut, x)));
 }
 

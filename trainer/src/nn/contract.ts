@@ -27,7 +27,7 @@ export interface LayerCost {
 export interface Model {
   /** 'resnet' or 'plain': the name of the side in charts, files and tags. */
   readonly side: 'resnet' | 'plain';
-  /** For people: 'ResNet-20', 'Plain-20'. */
+  /** For people: 'ResNet-20', 'Plain-20', 'SE-ResNet-20'. */
   readonly title: string;
   /** Values drawn from the seed by parameter name, so layers that both twins have start identical. */
   initialize(seed: number): ParameterRecord<InitialValue>;

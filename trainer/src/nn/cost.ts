@@ -1,4 +1,5 @@
 // What a network costs: parameters and floating-point operations, layer by layer.
+import type { AttentionSpec } from './attention.js';
 import type { LayerCost } from './contract.js';
 import type { ConvNormSpec } from './layers.js';
 import type { NetworkSpec } from './spec.js';
@@ -7,7 +8,8 @@ type Size = readonly [height: number, width: number];
 
 /**
  * One row per layer, for one image of `size` pixels. A multiply-add counts as 2 operations; a norm costs 2 per value
- * (one scale, one shift, once its statistics are known), additions of shortcuts and activations are not counted.
+ * (one scale, one shift, once its statistics are known), additions of shortcuts, activations, pooling and the products of
+ * attention are not counted.
  */
 export function costs(spec: NetworkSpec, size: Size): LayerCost[] {
   const rows: LayerCost[] = [];
@@ -15,6 +17,7 @@ export function costs(spec: NetworkSpec, size: Size): LayerCost[] {
   for (const block of spec.blocks) {
     const before = here;
     here = addConvNorm(rows, block.second, addConvNorm(rows, block.first, before));
+    addAttention(rows, block.attention, here);
     if (block.shortcut.kind === 'project') addConvNorm(rows, block.shortcut.spec, before);
   }
   const { features, classes } = spec;
@@ -42,6 +45,18 @@ function addConvNorm(rows: LayerCost[], { conv, norm }: ConvNormSpec, [height, w
   });
   if (norm) rows.push({ name: norm, kind: 'norm', output, parameters: 2 * conv.outputs, flops: 2 * conv.outputs * pixels });
   return out;
+}
+
+/** Channel attention sees single pixels: the pooled maps, of which CBAM has two. */
+function addAttention(rows: LayerCost[], attention: AttentionSpec, size: Size): void {
+  if (attention.kind === 'none') return;
+  const vectors = attention.kind === 'cbam' ? 2 : 1;
+  for (const conv of [attention.fc1, attention.fc2]) {
+    const here: LayerCost[] = [];
+    addConvNorm(here, { conv, norm: undefined }, [1, 1]);
+    rows.push(...here.map((row) => ({ ...row, flops: vectors * row.flops })));
+  }
+  if (attention.kind === 'cbam') addConvNorm(rows, { conv: attention.spatial, norm: undefined }, size);
 }
 
 export interface Totals {

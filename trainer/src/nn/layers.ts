@@ -15,7 +15,7 @@ export interface Pass {
 /** A convolution by its parameter's name and hyperparameters; `side` is the kernel's. */
 export interface ConvSpec {
   readonly name: string;
-  readonly side: 1 | 3;
+  readonly side: 1 | 3 | 7;
   readonly inputs: number;
   readonly outputs: number;
   readonly stride: 1 | 2;
@@ -29,7 +29,8 @@ export interface ConvNormSpec {
   readonly norm: string | undefined;
 }
 
-const value = <T extends tf.Tensor>({ values }: Pass, name: string): T => {
+/** The value of a name that the model must have. */
+export const value = <T extends tf.Tensor>({ values }: Pass, name: string): T => {
   const found = values[name];
   if (!found) throw new Error(`the model has no value named ${name}`);
   return found as unknown as T;

@@ -8,13 +8,15 @@ import { convNorm, head, type Pass } from './layers.js';
 import { relu } from './ops.js';
 import { type ModelOptions, type NetworkSpec, networkSpec } from './spec.js';
 
+const ATTENTION_TITLES = { none: '', se: 'SE-', cbam: 'CBAM-' } as const;
+
 /** @throws TrainerError (usage) where the family has no such depth. */
 export function createModel(options: ModelOptions): Model {
   const spec = networkSpec(options);
   const layers: readonly LayerCost[] = costs(spec, options.imageSize);
   return {
     side: options.side,
-    title: `${options.side === 'resnet' ? 'ResNet' : 'Plain'}-${options.depth}`,
+    title: `${ATTENTION_TITLES[options.attention]}${options.side === 'resnet' ? 'ResNet' : 'Plain'}-${options.depth}`,
     layers,
     initialize: (seed): ParameterRecord<InitialValue> =>
       initialize(spec, { seed, zeroGamma: options.zeroGamma && options.side === 'resnet' }),

@@ -1,6 +1,7 @@
 // The two families, residual and plain: `imagenet` (18 and 34 layers, four stages of 64 to 512 channels, here with the 3x3 stem
 // that small images need) and `cifar` (He et al. 2015, section 4.2: 6n+2 layers, three stages of 16 to 64 channels).
 import { usageError } from '../errors.js';
+import { type Attention, attentionConvs, attentionSpec } from './attention.js';
 import type { BlockSpec, Shortcut } from './blocks.js';
 import type { ConvNormSpec } from './layers.js';
 
@@ -14,6 +15,7 @@ export interface ModelOptions {
   readonly width: number;
   readonly shortcut: 'A' | 'B';
   readonly norm: 'batch' | 'none';
+  readonly attention: Attention;
   /** Starts the last norm of each block at 0, so that a residual block starts as the identity (Goyal et al. 2017). Residual only. */
   readonly zeroGamma: boolean;
   readonly classes: number;
@@ -107,6 +109,7 @@ function blockSpec({ name, inputs, outputs, stride, layer, options }: BlockOptio
     name,
     first: layer(`${name}.conv1`, `${name}.bn1`, { side: 3, inputs, outputs, stride }),
     second: layer(`${name}.conv2`, `${name}.bn2`, { side: 3, inputs: outputs, outputs, stride: 1 }),
+    attention: attentionSpec(name, options.attention, outputs),
     shortcut: shortcutOf(),
   };
 
@@ -120,8 +123,13 @@ function blockSpec({ name, inputs, outputs, stride, layer, options }: BlockOptio
   }
 }
 
-/** Every convolution with its norm, in the order of the forward pass. */
+/** Every convolution with its norm, those of attention modules (which have none) included, in the order of the forward pass. */
 export const convNorms = (spec: NetworkSpec): ConvNormSpec[] => [
   spec.stem,
-  ...spec.blocks.flatMap((b) => [b.first, b.second, ...(b.shortcut.kind === 'project' ? [b.shortcut.spec] : [])]),
+  ...spec.blocks.flatMap((b) => [
+    b.first,
+    b.second,
+    ...attentionConvs(b.attention).map((conv) => ({ conv, norm: undefined })),
+    ...(b.shortcut.kind === 'project' ? [b.shortcut.spec] : []),
+  ]),
 ];

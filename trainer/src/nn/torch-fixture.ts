@@ -11,7 +11,7 @@ export interface TorchTensor {
 
 type TorchTensors = Readonly<Record<string, TorchTensor>>;
 
-export interface TorchCase extends Pick<ModelOptions, 'side' | 'shortcut' | 'norm'> {
+export interface TorchCase extends Pick<ModelOptions, 'side' | 'shortcut' | 'norm' | 'attention'> {
   readonly family: Architecture;
   readonly labelSmoothing: number;
   /** Before any step, with the running statistics. */
@@ -38,19 +38,38 @@ export interface TorchFixture {
   /** Values of every name that a case of the family may have. */
   readonly weights: Readonly<Record<Architecture, TorchTensors>>;
   readonly cosine: { readonly lr: number; readonly steps: number; readonly rates: readonly number[] };
+  /** MultiStepLR behind LinearLR, both stepped once per batch. */
+  readonly warmStep: {
+    readonly lr: number;
+    readonly steps: number;
+    readonly warmupSteps: number;
+    readonly rates: readonly number[];
+  };
+  readonly loss: {
+    readonly smoothing: number;
+    readonly labels: readonly number[];
+    readonly logits: TorchTensor;
+    readonly loss: number;
+    readonly gradient: TorchTensor;
+  };
   readonly cases: readonly TorchCase[];
 }
 
 export const torchFixture = (): TorchFixture =>
   JSON.parse(readFileSync(new URL('./fixtures/torch-models.json', import.meta.url), 'utf8')) as TorchFixture;
 
-export const caseTitle = ({ family, side, shortcut, norm }: TorchCase): string =>
-  `${family} ${side}${side === 'resnet' ? ` with shortcut ${shortcut}` : ''}${norm === 'none' ? ' without norm' : ''}`;
+const ATTENTION_TITLES = { none: '', se: ', squeeze-and-excitation', cbam: ', CBAM' } as const;
+
+export const caseTitle = ({ family, side, shortcut, norm, attention }: TorchCase): string =>
+  `${family} ${side}${side === 'resnet' ? ` with shortcut ${shortcut}` : ''}${norm === 'none' ? ' without norm' : ''}${ATTENTION_TITLES[attention]}`;
 
 /** The options that make our model of a case. */
-export function caseOptions({ families, images }: TorchFixture, { family, side, shortcut, norm }: TorchCase): ModelOptions {
+export function caseOptions(
+  { families, images }: TorchFixture,
+  { family, side, shortcut, norm, attention }: TorchCase,
+): ModelOptions {
   const imageSize = [images.shape[1]!, images.shape[2]!] as const;
-  return { ...families[family], arch: family, side, shortcut, norm, zeroGamma: false, imageSize };
+  return { ...families[family], arch: family, side, shortcut, norm, attention, zeroGamma: false, imageSize };
 }
 
 /** PyTorch's values for the names of `initial`. */

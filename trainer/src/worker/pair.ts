@@ -30,10 +30,10 @@ export type ModelConfig = Pick<
 
 /** One model for each side that trains. @throws TrainerError (usage) where the family has no such depth. */
 export function createModels(config: ModelConfig, { classes, train }: Pick<Dataset, 'classes' | 'train'>): Model[] {
-  const { arch, depth, width, shortcut, norm, zeroGamma } = config;
+  const { arch, depth, width, shortcut, norm, attention, zeroGamma } = config;
   const imageSize = [train.height, train.width] as const;
   return config.model.map((side) =>
-    createModel({ side, arch, depth, width, shortcut, norm, zeroGamma, classes: classes.length, imageSize }),
+    createModel({ side, arch, depth, width, shortcut, norm, attention, zeroGamma, classes: classes.length, imageSize }),
   );
 }
 
