@@ -66,10 +66,9 @@ export interface ResumableRun {
 }
 
 /*
- * In run-folder.ts:
- *   createRun(options: CreateRunOptions): Promise<RunFolder>
- *   reopenRun(run: ResumableRun): Promise<RunFolder>       metrics after the checkpoint's step are dropped, files go on
- *   findResumable(out: string, which: 'last' | path, onNotice): Promise<ResumableRun>
- *                                                           the newest checkpoint whose checksums hold; damaged ones are named and passed over
- * In safetensors.ts: loading of `--init FILE`.
+ * run-folder.ts:       createRun(options: CreateRunOptions): Promise<RunFolder>
+ *                      reopenRun(run: ResumableRun): Promise<RunFolder>    what lies after the checkpoint's step is dropped
+ * resume.ts:           findResumable(out, 'last' | PATH, onNotice): Promise<ResumableRun>
+ *                      the newest checkpoint whose checksums hold; damaged ones are named and passed over
+ * initial-weights.ts:  loadInitialWeights(path): Promise<Record<string, FloatTensor>>    `--init FILE`
  */

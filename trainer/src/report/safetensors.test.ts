@@ -192,6 +192,15 @@ describe('layouts', () => {
     });
   });
 
+  test('kernels larger than what is moved at once are whole', () => {
+    const shape = [3, 3, 33, 70];
+    const data = Float32Array.from({ length: 9 * 33 * 70 }, (_, at) => at);
+    const there = toTorchLayout({ shape, data });
+    // Output 69, input 32, row 2, column 1.
+    expect(there.data[((69 * 33 + 32) * 3 + 2) * 3 + 1]).toBe(((2 * 3 + 1) * 33 + 32) * 70 + 69);
+    expect(fromTorchLayout(there)).toEqual({ shape, data });
+  });
+
   test('there and back again is where it was, for every rank', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }), (shape) => {
