@@ -17,6 +17,7 @@ export interface Checkpoint {
 
 /** What metadata.json says besides what the folder finds out itself (versions, host, time, command line). */
 export interface RunMetadata {
+  /** The words after the program's name. */
   readonly commandLine: readonly string[];
   readonly engine: string;
   readonly library: string;

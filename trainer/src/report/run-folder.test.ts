@@ -14,7 +14,7 @@ import { testCheckpoint } from './test-checkpoint.js';
 import { testConfig } from './test-config.js';
 
 const metadata: RunMetadata = {
-  commandLine: ['trainer', 'start', '--seed', '7'],
+  commandLine: ['start', '--seed', '7'],
   engine: 'wasm',
   library: 'tfjs-backend-wasm 4.22.0',
   devices: ['CPU'],
@@ -88,7 +88,7 @@ describe('a new run', () => {
     expect(await json(run, 'metadata.json')).toMatchObject({
       name: 'first',
       started: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
-      command_line: ['trainer', 'start', '--seed', '7'],
+      command_line: ['start', '--seed', '7'],
       versions: {
         trainer: expect.stringMatching(/^\d+\./),
         node: process.versions.node,

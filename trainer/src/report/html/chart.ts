@@ -7,7 +7,10 @@ export interface ChartLine {
   /** Its class in the style sheet, which gives colour and dash. */
   readonly look: 'resnet' | 'plain' | 'gap-train' | 'gap-val';
   readonly label: string;
+  /** The line: what counts. */
   readonly points: readonly Point[];
+  /** Shown faintly behind it. */
+  readonly behind: readonly Point[];
 }
 
 export interface ChartOptions {
@@ -69,7 +72,7 @@ ${lines.map((line) => drawLine(line, (step) => x.at((step * epochs) / steps), y.
 }
 
 function verticalScale({ include = [], bounds }: ChartOptions, lines: readonly ChartLine[]): Scale {
-  const values = lines.flatMap(({ points }) => points.map(({ value }) => value)).filter(Number.isFinite);
+  const values = lines.flatMap(({ points, behind }) => [...points, ...behind].map(({ value }) => value)).filter(Number.isFinite);
   let low = Math.min(...values, ...include);
   let high = Math.max(...values, ...include);
   if (low === high) [low, high] = [low - 1, high + 1];
@@ -88,23 +91,12 @@ ${x.ticks.map((tick) => markup`<text class="tick" x="${n(x.at(tick))}" y="${bott
 <text class="tick" x="${(left + right) / 2}" y="${HEIGHT - 3}" text-anchor="middle">epoch</text>`;
 }
 
-function drawLine({ look, points }: ChartLine, x: (step: number) => number, y: (value: number) => number): Markup {
-  const runs = unbroken(points);
-  const thinned = points.some(({ low, high }) => low !== high);
-  const path = (run: readonly Point[]): string => run.map(({ step, value }) => `${n(x(step))},${n(y(value))}`).join('L');
+function drawLine({ look, points, behind }: ChartLine, x: (step: number) => number, y: (value: number) => number): Markup {
+  const path = (kind: 'line' | 'behind', run: readonly Point[]): Markup =>
+    markup`<path class="${kind}" d="M${run.map(({ step, value }) => `${n(x(step))},${n(y(value))}`).join('L')}"/>`;
   const marked = points.length <= MAX_MARKED_POINTS ? points : points.slice(-1);
-  return markup`<g class="${look}">${thinned ? runs.map((run) => band(run, x, y)) : ''}${runs.map(
-    (run) => markup`<path class="line" d="M${path(run)}"/>`,
-  )}${marked.filter(({ value }) => Number.isFinite(value)).map(({ step, value }) => dot(look, x(step), y(value)))}</g>`;
-}
-
-/** The range of the points that each shown one stands for. */
-function band(run: readonly Point[], x: (step: number) => number, y: (value: number) => number): Markup {
-  // The axis is made for the line; single steps far off it end at the frame.
-  const inside = (value: number): number => Math.min(Math.max(y(value), MARGIN.top), HEIGHT - MARGIN.bottom);
-  const along = run.map(({ step, high }) => `${n(x(step))},${n(inside(high))}`);
-  const back = run.map(({ step, low }) => `${n(x(step))},${n(inside(low))}`).reverse();
-  return markup`<path class="band" d="M${[...along, ...back].join('L')}Z"/>`;
+  const dots = marked.filter(({ value }) => Number.isFinite(value)).map(({ step, value }) => dot(look, x(step), y(value)));
+  return markup`<g class="${look}">${unbroken(behind).map((run) => path('behind', run))}${unbroken(points).map((run) => path('line', run))}${dots}</g>`;
 }
 
 /** Circles for one of the two, squares for the other. */

@@ -31,7 +31,7 @@ const summary: RunSummary = {
 const metadata = describeRun(
   'run',
   {
-    commandLine: ['trainer', 'start', '--notes', "it's"],
+    commandLine: ['start', '--notes', "it's"],
     engine: 'tensorflow',
     library: 'TensorFlow 2.21.0',
     devices: ['CPU'],
@@ -121,7 +121,7 @@ describe('the report', () => {
   });
 
   test('breaks a line off where a value is no number, and leaves out a chart without any', async () => {
-    const page = await render([record(1, 'train/loss', 2), record(2, 'train/loss', Number.NaN), record(3, 'train/loss', 1)]);
+    const page = await render([record(2, 'train/loss', 2), record(4, 'train/loss', Number.NaN), record(6, 'train/loss', 1)]);
     expect(page.match(/<path class="line" d="M[\d.]+,[\d.]+"\/>/g)).toHaveLength(2);
     expect(page).not.toContain('<h3>Test accuracy, %</h3>');
     expect(page).not.toContain('NaN');
@@ -148,12 +148,29 @@ describe('the report', () => {
   });
 });
 
-test('curves of many points become means with the range that they cover', async () => {
-  const records = Array.from({ length: 1000 }, (_, at) => record(at + 1, 'train/loss', at % 10));
-  const points = (await collectSeries(stream(records))).series.get('resnet/train/loss')!;
-  expect(points).toHaveLength(100);
-  expect(points[0]).toEqual({ step: 10, value: 4.5, low: 0, high: 9 });
-  expect(points.at(-1)!.step).toBe(1000);
+test('steps become the mean of their epoch, with thinned steps behind it', async () => {
+  const records = Array.from({ length: 1200 }, (_, at) => ({
+    ...record(at + 1, 'train/loss', at % 10),
+    epoch: at < 600 ? 1 : 2,
+  }));
+  const { epochs, steps } = (await collectSeries(stream(records))).get('resnet/train/loss')!;
+  expect(epochs.map(({ epoch, step, value }) => [epoch, step, value].map((number) => Number(number.toFixed(6))))).toEqual([
+    [1, 300.5, 4.5],
+    [2, 900.5, 4.5],
+  ]);
+  expect(steps).toHaveLength(120);
+  expect(steps[0]).toEqual({ step: 5.5, value: 4.5 });
+});
+
+test('what is recorded once an epoch is shown as it is', async () => {
+  const records = [record(2, 'val/accuracy', 40), record(4, 'val/accuracy', 50)];
+  expect((await collectSeries(stream(records))).get('resnet/val/accuracy')).toEqual({
+    epochs: [
+      { epoch: 1, step: 2, value: 40 },
+      { epoch: 2, step: 4, value: 50 },
+    ],
+    steps: [],
+  });
 });
 
 test('markup escapes texts and keeps markup', () => {

@@ -6,7 +6,7 @@ import { type ChartLine, chart } from './chart.js';
 import { percent, signed } from './format.js';
 import { type Markup, markup, Markup as Raw } from './markup.js';
 import { commands, configuration, epochTable, header, headline, modelTable, surroundings, title, trained } from './sections.js';
-import { type Collected, collectSeries, type SeriesKey } from './series.js';
+import { collectSeries, type Series, type SeriesKey } from './series.js';
 import { STYLE } from './style.js';
 
 export interface ReportInput {
@@ -21,7 +21,7 @@ export interface ReportInput {
 
 /** The page's text. Everything in it that is not ours is escaped. */
 export async function renderReport({ name, config, summary, metadata, records }: ReportInput): Promise<string> {
-  const collected = await collectSeries(records());
+  const series = await collectSeries(records());
   // No script and no outside resource can run or load, whatever a run's name or notes hold.
   const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
   const page = markup`<!doctype html>
@@ -37,9 +37,9 @@ export async function renderReport({ name, config, summary, metadata, records }:
 <main>
 ${header(name, config, summary, metadata)}
 ${headline(config, summary)}
-${charts(config, summary, collected)}
+${charts(config, summary, series)}
 ${modelTable(config, summary)}
-${collected.epochs.size > 0 ? epochTable(config, summary, collected.epochs) : ''}
+${epochTable(config, summary, series)}
 ${configuration(config)}
 ${metadata === undefined ? '' : surroundings(metadata)}
 ${commands(metadata)}
@@ -51,19 +51,27 @@ ${commands(metadata)}
   return page.text;
 }
 
-function charts(config: RunConfig, summary: RunSummary, { series }: Collected): Markup {
+function charts(config: RunConfig, summary: RunSummary, series: ReadonlyMap<SeriesKey, Series>): Markup {
   const { steps, epochs } = summary;
   if (steps === 0) return markup`<section><h2>Curves</h2><p class="facts">No step was completed.</p></section>`;
-  const points = (key: SeriesKey) => series.get(key) ?? [];
+  const line = (look: ChartLine['look'], label: string, key: SeriesKey): ChartLine => {
+    const { epochs: points, steps: behind } = series.get(key) ?? { epochs: [], steps: [] };
+    return { look, label, points, behind };
+  };
   const both = (metric: string): ChartLine[] =>
-    trained(summary).map((side) => ({ look: side, label: title(side, config), points: points(`${side}/${metric}`) }));
+    trained(summary).map((side) => line(side, title(side, config), `${side}/${metric}`));
   const share = { unit: 'percent', format: percent, bounds: [0, 100], steps, epochs } as const;
   const gap: readonly ChartLine[] = [
-    { look: 'gap-train', label: 'Train error', points: points('gap/gap/train_error') },
-    { look: 'gap-val', label: 'Validation accuracy', points: points('gap/gap/val_accuracy') },
+    line('gap-train', 'Train error', 'gap/gap/train_error'),
+    line('gap-val', 'Validation accuracy', 'gap/gap/val_accuracy'),
   ];
   return markup`<section><h2>Curves</h2><div class="charts">${[
-    chart({ ...share, title: 'Train error, %', note: 'What degradation is about: lower is better.', lines: both('train/error') }),
+    chart({
+      ...share,
+      title: 'Train error, %',
+      note: 'What degradation is about: lower is better. Means of epochs.',
+      lines: both('train/error'),
+    }),
     chart({
       ...share,
       title: 'Validation accuracy, %',
@@ -72,7 +80,7 @@ function charts(config: RunConfig, summary: RunSummary, { series }: Collected): 
     }),
     chart({
       title: 'Training loss',
-      note: 'Cross-entropy, label smoothing included.',
+      note: 'Cross-entropy, label smoothing included. Means of epochs.',
       unit: 'nats',
       format: (value) => value.toFixed(3),
       include: [0],

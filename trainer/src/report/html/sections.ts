@@ -4,7 +4,7 @@ import type { RunRecord } from '../metadata.js';
 import { sample } from './chart.js';
 import { commandLine, count, duration, large, percent, signed } from './format.js';
 import { type Markup, markup } from './markup.js';
-import type { EpochRows, SeriesKey } from './series.js';
+import type { Series, SeriesKey } from './series.js';
 
 /** What people call a model: `ResNet-20`, `Plain-20`. */
 export const title = (side: Side, config: RunConfig): string => `${side === 'resnet' ? 'ResNet' : 'Plain'}-${config.depth}`;
@@ -61,16 +61,20 @@ const EPOCH_COLUMNS = [
 /** Longer runs show every second, third, ... epoch. */
 const MAX_EPOCH_ROWS = 50;
 
-export function epochTable(config: RunConfig, summary: RunSummary, epochs: EpochRows): Markup {
+export function epochTable(config: RunConfig, summary: RunSummary, series: ReadonlyMap<SeriesKey, Series>): Markup | undefined {
   const sides = trained(summary);
   const columns = sides.flatMap((side) =>
     EPOCH_COLUMNS.map(({ name, label }) => ({ key: `${side}/${name}` as SeriesKey, side, label })),
   );
-  const numbers = [...epochs.keys()].sort((a, b) => a - b);
+  const values = new Map(
+    [...series].map(([key, { epochs }]) => [key, new Map(epochs.map(({ epoch, value }) => [epoch, value]))]),
+  );
+  const numbers = [...new Set([...values.values()].flatMap((byEpoch) => [...byEpoch.keys()]))].sort((a, b) => a - b);
+  if (numbers.length === 0) return undefined;
   const every = Math.ceil(numbers.length / MAX_EPOCH_ROWS);
   const shown = numbers.filter((_, at) => (numbers.length - 1 - at) % every === 0);
   const cell = (epoch: number, key: SeriesKey, format: (value: number | null) => string): Markup =>
-    markup`<td>${format(finite(epochs.get(epoch)!.get(key)))}</td>`;
+    markup`<td>${format(finite(values.get(key)?.get(epoch)))}</td>`;
   const both = sides.length === 2;
   return markup`<section><h2>Epoch by epoch</h2><div class="scroll"><table><thead><tr><th scope="col">Epoch</th>${columns.map(
     ({ side, label }) => markup`<th scope="col">${title(side, config)}<br>${label}</th>`,
@@ -123,7 +127,7 @@ export function commands(metadata: RunRecord | undefined): Markup {
   return markup`<section><h2>Run it again</h2><p class="note">In the run's folder, with the same settings and seed:</p><pre>trainer start --config config.yaml</pre>${
     metadata === undefined
       ? ''
-      : markup`<p class="note">This run was started by:</p><pre>${commandLine(metadata.command_line)}</pre>`
+      : markup`<p class="note">This run was started by:</p><pre>${commandLine(['trainer', ...metadata.command_line])}</pre>`
   }</section>`;
 }
 

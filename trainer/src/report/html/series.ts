@@ -1,4 +1,5 @@
-// The curves of a report: which records they are made of, thinned where there are more points than a page can show.
+// The curves of a report. Training is recorded step by step, evaluations once an epoch: what counts of both is the epoch's mean,
+// and the steps are shown behind it.
 import type { MetricRecord } from '@trainer/protocol';
 
 export interface Point {
@@ -6,20 +7,20 @@ export interface Point {
   readonly step: number;
   /** May be NaN, where the line breaks off. */
   readonly value: number;
-  /** Of the points that this one stands for. */
-  readonly low: number;
-  readonly high: number;
+}
+
+export interface EpochPoint extends Point {
+  readonly epoch: number;
+}
+
+export interface Series {
+  /** The mean of each epoch's records, at the mean of their steps. */
+  readonly epochs: readonly EpochPoint[];
+  /** The records themselves where epochs have several, thinned to what a chart can show; else empty. */
+  readonly steps: readonly Point[];
 }
 
 export type SeriesKey = `${MetricRecord['model']}/${string}`;
-
-/** The last value of each metric in each epoch, by epoch. */
-export type EpochRows = ReadonlyMap<number, ReadonlyMap<SeriesKey, number>>;
-
-export interface Collected {
-  readonly series: ReadonlyMap<SeriesKey, readonly Point[]>;
-  readonly epochs: EpochRows;
-}
 
 const WANTED: ReadonlySet<string> = new Set([
   'train/loss',
@@ -30,40 +31,43 @@ const WANTED: ReadonlySet<string> = new Set([
   'gap/val_accuracy',
 ]);
 
-/** Few enough that each stands for several noisy steps, many enough for a smooth line. */
-const MAX_POINTS = 100;
+/** Few enough that each stands for several noisy steps. */
+const MAX_STEPS_SHOWN = 120;
 
-export async function collectSeries(records: AsyncIterable<MetricRecord>): Promise<Collected> {
-  const series = new Map<SeriesKey, Point[]>();
-  const epochs = new Map<number, Map<SeriesKey, number>>();
+export async function collectSeries(records: AsyncIterable<MetricRecord>): Promise<ReadonlyMap<SeriesKey, Series>> {
+  const collected = new Map<SeriesKey, EpochPoint[]>();
   for await (const { model, name, step, epoch, value } of records) {
     if (!WANTED.has(name)) continue;
     const key: SeriesKey = `${model}/${name}`;
-    const points = series.get(key) ?? [];
-    series.set(key, points);
-    // Of two values of one step, the later counts.
-    if (points.at(-1)?.step === step) points.pop();
-    points.push({ step, value, low: value, high: value });
-    const row = epochs.get(epoch) ?? new Map<SeriesKey, number>();
-    epochs.set(epoch, row.set(key, value));
+    const points = collected.get(key);
+    if (points === undefined) collected.set(key, [{ step, epoch, value }]);
+    else points.push({ step, epoch, value });
   }
-  return { series: new Map([...series].map(([key, points]) => [key, thin(points)])), epochs };
+  return new Map([...collected].map(([key, points]) => [key, seriesOf(points)]));
 }
 
-/** Means of neighbours, with the range they cover. */
+function seriesOf(points: readonly EpochPoint[]): Series {
+  const byEpoch = new Map<number, EpochPoint[]>();
+  for (const point of points) {
+    const epoch = byEpoch.get(point.epoch);
+    if (epoch === undefined) byEpoch.set(point.epoch, [point]);
+    else epoch.push(point);
+  }
+  const epochs = [...byEpoch].map(([epoch, members]) => ({ epoch, ...mean(members) }));
+  return { epochs, steps: epochs.length === points.length ? [] : thin(points) };
+}
+
 function thin(points: readonly Point[]): readonly Point[] {
-  if (points.length <= MAX_POINTS) return points;
-  return Array.from({ length: MAX_POINTS }, (_, at) => {
-    const bucket = points.slice(
-      Math.floor((at * points.length) / MAX_POINTS),
-      Math.floor(((at + 1) * points.length) / MAX_POINTS),
-    );
-    const values = bucket.map(({ value }) => value);
-    return {
-      step: bucket.at(-1)!.step,
-      value: values.reduce((sum, value) => sum + value, 0) / values.length,
-      low: Math.min(...values),
-      high: Math.max(...values),
-    };
-  });
+  const shown = Math.min(points.length, MAX_STEPS_SHOWN);
+  const start = (at: number): number => Math.floor((at * points.length) / shown);
+  return Array.from({ length: shown }, (_, at) => mean(points.slice(start(at), start(at + 1))));
+}
+
+function mean(points: readonly Point[]): Point {
+  let [step, value] = [0, 0];
+  for (const point of points) {
+    step += point.step / points.length;
+    value += point.value / points.length;
+  }
+  return { step, value };
 }

@@ -41,7 +41,7 @@ svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Ar
 .resnet .line{stroke:var(--resnet)}.plain .line{stroke:var(--plain);stroke-dasharray:6 4;stroke-linecap:butt}
 .gap-train .line{stroke:var(--gap-train)}.gap-val .line{stroke:var(--gap-val);stroke-dasharray:2 3;stroke-linecap:butt}
 .resnet .dot{fill:var(--resnet)}.plain .dot{fill:var(--plain)}.gap-train .dot{fill:var(--gap-train)}.gap-val .dot{fill:var(--gap-val)}
-.band{stroke:none;opacity:.16}.resnet .band{fill:var(--resnet)}.plain .band{fill:var(--plain)}.gap-train .band{fill:var(--gap-train)}.gap-val .band{fill:var(--gap-val)}
+.behind{fill:none;stroke-width:1;opacity:.45}.resnet .behind{stroke:var(--resnet)}.plain .behind{stroke:var(--plain)}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:14px}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:8px 14px;text-align:right;white-space:nowrap;border-top:1px solid var(--line)}
