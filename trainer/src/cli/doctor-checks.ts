@@ -150,7 +150,7 @@ async function nearestExisting(folder: string): Promise<string> {
 
 export async function checkDataset(cache: string): Promise<Check> {
   const names = await readdir(join(cache, 'data')).catch(() => []);
-  const cached = names.filter((name) => /^cifar-?10\b/i.test(name));
+  const cached = names.filter((name) => /^cifar-?10\b.*\.(pack|gz)$/.test(name));
   return check('dataset', 'CIFAR-10', cached.length > 0 ? 'ok' : 'warning', {
     found: cached.length > 0 ? cached.map((name) => join(cache, 'data', name)).join(', ') : `not in ${join(cache, 'data')}`,
     wanted: 'the images in the cache',
