@@ -67,13 +67,14 @@ export class VariableStore {
   write(variables: readonly tf.Variable[], values: readonly Values[]): void {
     if (variables.length === 0) return;
     const slots = variables.map((v) => this.#slot(v));
-    const tensors = slots.map((slot, i) => {
-      const { variable } = slot;
+    for (const [i, variable] of variables.entries()) {
       if (values[i]?.length !== variable.size)
         throw new Error(`variable ${variable.name} has ${variable.size} values; ${values[i]?.length} were given`);
-      return NativeTensor.from(this.#c, slot.from.dtype, variable.shape, storage(variable, values[i]!));
-    });
+    }
+    const tensors: NativeTensor[] = [];
     try {
+      for (const [i, { variable, from }] of slots.entries())
+        tensors.push(NativeTensor.from(this.#c, from.dtype, variable.shape, storage(variable, values[i]!)));
       const plan = { feeds: slots.map((s) => s.from.out), fetches: [], targets: slots.map((s) => s.assign) };
       this.#session.run(
         plan,

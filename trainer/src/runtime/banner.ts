@@ -10,6 +10,8 @@ export function withoutBanner<T>(load: () => T): T {
   const libc = koffi.load(LIBC);
   const dup = libc.func('int dup(int)') as (fd: number) => number;
   const dup2 = libc.func('int dup2(int, int)') as (from: number, to: number) => number;
+  // Node warns of descriptors that it closes in a worker thread and did not open there.
+  const close = libc.func('int close(int)') as (fd: number) => number;
   const nowhere = openSync('/dev/null', 'w');
   const kept = dup(STDERR);
   dup2(nowhere, STDERR);
@@ -17,7 +19,7 @@ export function withoutBanner<T>(load: () => T): T {
     return load();
   } finally {
     dup2(kept, STDERR);
-    closeSync(kept);
+    close(kept);
     closeSync(nowhere);
   }
 }

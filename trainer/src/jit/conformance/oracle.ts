@@ -26,11 +26,14 @@ export function onOracle<T extends tf.TensorContainer>(work: () => T): T {
 }
 
 /** What `fn` returns for these inputs. */
-export function expected<O extends Tensors>(fn: StepFunction<Tensors, O>, inputs: HostTensors): Record<keyof O, HostTensor> {
+export function expected<I extends Tensors, O extends Tensors>(
+  fn: StepFunction<I, O>,
+  inputs: HostTensors,
+): Record<keyof O, HostTensor> {
   const results: Record<string, HostTensor> = {};
   onOracle(() => {
     const given = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toTensor(value)]));
-    for (const [name, tensor] of Object.entries(fn(given))) results[name] = toHost(tensor);
+    for (const [name, tensor] of Object.entries(fn(given as unknown as I))) results[name] = toHost(tensor);
   });
   return results as Record<keyof O, HostTensor>;
 }
