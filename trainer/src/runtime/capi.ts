@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import koffi from 'koffi';
 import { environmentError } from '../errors.js';
 import { withoutBanner } from './banner.js';
+import { setEnvironmentDefaults } from './environment.js';
 import { keepLoaded } from './resident.js';
 
 /** An address in native memory. */
@@ -114,10 +115,12 @@ export function loadLibrary(folder: string): CApi {
   if (!existsSync(path)) throw environmentError(`no ${LIBRARY} in ${folder}: run \`trainer setup\``);
   // Read by the library as it starts: no banner and no per-op chatter, and never all of a GPU's memory at once. The GPU
   // library calls a missing driver an error (level 2) in every session, which on a machine without GPUs it is not.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= existsSync('/dev/nvidiactl') || existsSync('/dev/dxg') ? '2' : '3';
-  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  // Without this the first session's number of threads holds for all of the process.
-  process.env['TF_OVERRIDE_GLOBAL_THREADPOOL'] ??= '1';
+  setEnvironmentDefaults({
+    TF_CPP_MIN_LOG_LEVEL: existsSync('/dev/nvidiactl') || existsSync('/dev/dxg') ? '2' : '3',
+    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    // Without this the first session's number of threads holds for all of the process.
+    TF_OVERRIDE_GLOBAL_THREADPOOL: '1',
+  });
   const library = open(path);
   koffi.struct('TF_Output', { oper: 'void*', index: 'int' });
   const calls = Object.fromEntries(SIGNATURES.map((s) => [/(\w+)\(/.exec(s)![1]!, library.func(s)])) as unknown as Calls;
