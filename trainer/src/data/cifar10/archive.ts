@@ -45,7 +45,7 @@ export async function readCifar10(
     if (absent !== undefined) throw new ArchiveError(`lacks ${absent}`);
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
-    throw environmentError(`${path} ${error.message}: remove it and repeat, or put the official cifar-10-binary.tar.gz there`);
+    throw environmentError(`${path} ${error.message}; remove it and repeat, or put the official cifar-10-binary.tar.gz there`);
   }
   return { name: 'cifar10', classes: CLASSES, notices: [], skipped: [], ...sets };
 }

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import xz from 'xz-decompress';
-import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, type FileSource, type OnRead, printable } from './contract.js';
+import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, bomb, damaged, type FileSource, type OnRead } from './contract.js';
 import { readTar } from './tar.js';
 import { readZip } from './zip.js';
 
@@ -77,16 +77,15 @@ async function* unpacked({ path, kind, size, onRead, limits }: Unpacking): Async
   try {
     for await (const chunk of decompress(file, kind)) {
       total += chunk.length;
-      const bomb = total > limits.ratioFromBytes && total > limits.ratio * file.bytesRead;
-      if (bomb || total > limits.totalBytes) {
-        throw new ArchiveError(`unpacks to more than ${total} bytes out of ${file.bytesRead}: it looks like a bomb`);
-      }
+      const swollen = total > limits.ratioFromBytes && total > limits.ratio * file.bytesRead;
+      if (swollen || total > limits.totalBytes) throw bomb(total, file.bytesRead);
       yield chunk;
       onRead(file.bytesRead, size, 'bytes');
     }
   } catch (error) {
     if (error instanceof ArchiveError || (error instanceof Error && 'syscall' in error)) throw error;
-    throw new ArchiveError(`is damaged (${printable(error instanceof Error ? error.message : String(error))})`);
+    // The xz library only gives numbers.
+    throw damaged(kind === 'xz' || !(error instanceof Error) ? 'corrupt or cut off' : error.message);
   } finally {
     file.destroy();
   }

@@ -40,6 +40,14 @@ export const ARCHIVE_LIMITS: ArchiveLimits = {
 /** Why a source cannot be read, to be completed with its name: 'is damaged (unexpected end)'. */
 export class ArchiveError extends Error {}
 
+export const damaged = (detail: string): ArchiveError =>
+  new ArchiveError(`is damaged (${printable(detail)}): download or make it again`);
+
+export const bomb = (unpackedBytes: number, packedBytes: number): ArchiveError =>
+  new ArchiveError(
+    `unpacks to more than ${unpackedBytes} bytes out of ${packedBytes}, like a bomb: if you trust it, unpack it yourself and give the folder`,
+  );
+
 /** Text from an archive, fit for one line on a terminal. */
 export const printable = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, '?').slice(0, 200);
 
@@ -47,7 +55,7 @@ export const printable = (text: string): string => text.replace(/[\x00-\x1f\x7f-
 export function safePath(path: string): string {
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
   if (/^([/\\]|[a-z]:)/i.test(path) || segments.includes('..') || path.includes('\0')) {
-    throw new ArchiveError(`holds a path that leaves the archive (${printable(path)})`);
+    throw new ArchiveError(`holds a path that leaves the archive (${printable(path)}): do not trust it`);
   }
   return segments.join('/');
 }

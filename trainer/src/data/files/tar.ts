@@ -1,6 +1,6 @@
 // Tar archives, read in one go without unpacking to disk.
 import { Parser, type ReadEntry } from 'tar';
-import { ArchiveError, type ArchiveLimits, printable, type SourceEntry, safePath } from './contract.js';
+import { ArchiveError, type ArchiveLimits, damaged, printable, type SourceEntry, safePath } from './contract.js';
 
 const FILES = new Set(['File', 'OldFile', 'ContiguousFile']);
 const FOLDERS = new Set(['Directory', 'GNUDumpDir']);
@@ -58,7 +58,7 @@ class Reading {
       zstd: false,
       filter: (path, entry) => this.#guard(() => this.#keep(path, entry as ReadEntry, wanted, limits)),
       onReadEntry: (entry) => this.#collect(entry),
-      onwarn: (_code, message) => this.#fail(new ArchiveError(`is damaged (${printable(String(message))})`)),
+      onwarn: (_code, message) => this.#fail(damaged(String(message))),
     });
     this.#parser.on('nullBlock', () => {
       this.#marked = true;
@@ -75,7 +75,7 @@ class Reading {
 
   *finish(): Generator<SourceEntry> {
     this.#parser.end();
-    if (!this.#marked) this.#fail(new ArchiveError('is damaged (cut off)'));
+    if (!this.#marked) this.#fail(damaged('cut off'));
     yield* this.#flush();
   }
 

@@ -1,7 +1,16 @@
 // Zip archives, entry by entry in the order of their directory.
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
-import { ArchiveError, type ArchiveLimits, type OnRead, printable, type SourceEntry, safePath } from './contract.js';
+import {
+  ArchiveError,
+  type ArchiveLimits,
+  bomb,
+  damaged,
+  type OnRead,
+  printable,
+  type SourceEntry,
+  safePath,
+} from './contract.js';
 
 const FILE_TYPE = 0o170000;
 const REGULAR = 0o100000;
@@ -28,13 +37,13 @@ export async function* readZip(path: string, { bytes, wanted, onRead, limits }: 
       onRead(i + 1, entries.length, 'images');
     }
   } catch (error) {
-    throw error instanceof ArchiveError || isSystemError(error) ? error : new ArchiveError(`is damaged (${text(error)})`);
+    throw error instanceof ArchiveError || isSystemError(error)
+      ? error
+      : damaged(error instanceof Error ? error.message : String(error));
   } finally {
     zip?.close();
   }
 }
-
-const text = (error: unknown): string => printable(error instanceof Error ? error.message : String(error));
 
 /** Of the disk or ours, not of the archive: yauzl's and zlib's own are told by their messages alone. */
 const isSystemError = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
@@ -53,7 +62,7 @@ async function list(zip: ZipFile, archiveBytes: number, limits: ArchiveLimits): 
       throw new ArchiveError(`holds a file of ${entry.uncompressedSize} bytes (${name}), more than ${limits.fileBytes}`);
     }
     if (total > limits.totalBytes || (total > limits.ratioFromBytes && total > limits.ratio * archiveBytes)) {
-      throw new ArchiveError(`unpacks to more than ${total} bytes out of ${archiveBytes}: it looks like a zip bomb`);
+      throw bomb(total, archiveBytes);
     }
   }
   return entries;
@@ -69,6 +78,6 @@ async function read(zip: ZipFile, entry: Entry): Promise<Uint8Array> {
   const parts: Buffer[] = [];
   for await (const part of await zip.openReadStreamPromise(entry)) parts.push(part as Buffer);
   const bytes = Buffer.concat(parts);
-  if (crc32(bytes) !== entry.crc32) throw new ArchiveError(`is damaged (checksum of ${printable(entry.fileName)})`);
+  if (crc32(bytes) !== entry.crc32) throw damaged(`checksum of ${entry.fileName}`);
   return bytes;
 }
