@@ -63,15 +63,15 @@ const SETS: Readonly<Record<string, Partial<Record<Variant, WheelSet>>>> = {
   'linux-arm64': {
     cpu: {
       platforms: ['manylinux_2_28_aarch64', 'manylinux_2_27_aarch64', 'manylinux2014_aarch64'],
-      unpackedMegabytes: 800,
-      wheels: [wheel('tensorflow==2.21.0', 270, '4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6eb5c')],
+      unpackedMegabytes: 883,
+      wheels: [wheel('tensorflow==2.21.0', 282, '4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6eb5c')],
     },
   },
   'darwin-arm64': {
     cpu: {
       platforms: ['macosx_12_0_arm64'],
-      unpackedMegabytes: 700,
-      wheels: [wheel('tensorflow==2.21.0', 220, '51f46f4806139d01fc7920cc72a4c75876f80649bf40ff083ab6212ceb43ca88')],
+      unpackedMegabytes: 741,
+      wheels: [wheel('tensorflow==2.21.0', 223, '51f46f4806139d01fc7920cc72a4c75876f80649bf40ff083ab6212ceb43ca88')],
     },
   },
 };
