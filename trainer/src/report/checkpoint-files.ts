@@ -87,7 +87,7 @@ export async function readManifest(fileSystem: FileSystem, folder: string): Prom
 }
 
 /** All tensors of a safetensors file with torchvision's layouts, in TensorFlow's. */
-export const decodeTensors = (bytes: Uint8Array, source: string): Record<string, FloatTensor> =>
+const decodeTensors = (bytes: Uint8Array, source: string): Record<string, FloatTensor> =>
   Object.fromEntries(
     Object.entries(decodeSafetensors(bytes, source).tensors).map(([name, tensor]) => [
       name,

@@ -6,7 +6,7 @@ import type { FloatTensor } from './layout.js';
 import { DTYPE_BYTES, type DType, parseHeader } from './safetensors-header.js';
 
 /** The format's own limit. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 
 /** A tensor to write. A function is called when its turn comes, so converted data need not exist all at once. */
