@@ -41,6 +41,6 @@ export async function loadAuto(options: LoadOptions, origin?: Cifar10Origin): Pr
 
 async function loadShapes10(options: LoadOptions): Promise<Dataset> {
   const path = join(await dataFolder(options.cacheDir), SHAPES10_FILE);
-  const { pack } = await packed(path, options, () => drawShapes10(options));
+  const pack = await packed(path, options, () => drawShapes10(options));
   return toDataset(pack, `drawn from seed ${SHAPES10_SEED}`);
 }

@@ -30,7 +30,7 @@ export async function loadCifar10(options: LoadOptions, origin: Cifar10Origin = 
   const folder = await dataFolder(options.cacheDir);
   const archive = join(folder, FILE);
   let downloaded = false;
-  const { pack } = await packed(join(folder, `cifar10-v${VERSION}.pack`), options, async () => {
+  const pack = await packed(join(folder, `cifar10-v${VERSION}.pack`), options, async () => {
     if (!(await exists(archive))) {
       await fetchArchive(archive, options, origin);
       downloaded = true;

@@ -25,7 +25,7 @@ export async function loadImageFolder(path: string, options: LoadOptions): Promi
       .digest('hex')
       .slice(0, 32);
     const file = join(await dataFolder(options.cacheDir), `images-${key}.pack`);
-    const { pack } = await packed(file, options, () => importImages(source, { ...options, where, name }));
+    const pack = await packed(file, options, () => importImages(source, { ...options, where, name }));
     if (pack.skipped.length > 0) tellSkipped(where, pack.skipped, options);
     for (const notice of pack.notices) options.onNotice?.(`${where}: ${notice}`);
     return toDataset(pack, path);
