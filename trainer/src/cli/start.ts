@@ -123,7 +123,7 @@ function conclude(finished: readonly Finished[], { options, reporter, io, stop }
   const lines = closingLines({
     config,
     status: summary.status,
-    path: several ? options.run.out : path,
+    path: several && !stop.aborted ? options.run.out : path,
     seeds: options.run.seeds,
     env: io.env,
   });

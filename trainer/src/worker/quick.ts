@@ -28,14 +28,13 @@ export function quickSize(imagesPerSec: number, models: number, available: { tra
   const slow = affordable < EPOCHS.least * IMAGES.usual * 1.2;
   const limitTest = Math.min(available.test, slow ? TEST_IMAGES.least : TEST_IMAGES.usual);
   const perEpoch = (images: number): number => images + EVALUATION_SHARE * limitTest;
-  const epochs = Math.floor(affordable / perEpoch(IMAGES.usual));
-  const limitTrain = epochs > EPOCHS.most ? affordable / EPOCHS.most : slow ? affordable / EPOCHS.least : IMAGES.usual;
-  const images = Math.max(IMAGES.least, Math.floor(limitTrain / 1000) * 1000);
-  return {
-    limitTrain: Math.min(available.train, images),
-    limitTest,
-    epochs: Math.min(EPOCHS.most, Math.max(EPOCHS.least, Math.floor(affordable / perEpoch(images)))),
-  };
+  /** Images of an epoch, where so many epochs are to be afforded. */
+  const imagesFor = (epochs: number): number => affordable / epochs - EVALUATION_SHARE * limitTest;
+  const roomy = affordable / perEpoch(IMAGES.usual) > EPOCHS.most;
+  const images = roomy ? imagesFor(EPOCHS.most) : slow ? imagesFor(EPOCHS.least) : IMAGES.usual;
+  const limitTrain = Math.min(available.train, Math.max(IMAGES.least, Math.floor(images / 1000) * 1000));
+  const epochs = Math.floor(affordable / perEpoch(limitTrain));
+  return { limitTrain, limitTest, epochs: Math.min(EPOCHS.most, Math.max(EPOCHS.least, epochs)) };
 }
 
 /** Trains the learners on one batch a few times and returns their images per second together; their weights are spent. */
