@@ -19,13 +19,13 @@ interface Shapes {
 }
 
 /**
- * @throws Error for NCHW, for which the wasm backend has no kernel in the forward pass either, and for dilated filters that are
- * not depthwise, which TensorFlow.js does not differentiate on any backend.
+ * @throws Error for NCHW, for which the wasm backend has no kernel in the forward pass either, and for dilated filters,
+ * which TensorFlow.js does not differentiate on any backend.
  */
 export function convSizes(kernel: string, { input, filter, depthwise = false }: Shapes, attributes: ConvAttributes): ConvSizes {
   const { strides, pad, dimRoundingMode, dilations = 1, dataFormat = 'NHWC' } = attributes;
   if (dataFormat !== 'NHWC') throw new Error(`${kernel}: the wasm engine takes images in NHWC only, not ${dataFormat}`);
-  if (!depthwise && [dilations].flat().some((d) => d !== 1))
+  if ([dilations].flat().some((d) => d !== 1))
     throw new Error(`${kernel}: the wasm engine has no gradient of dilated convolutions (dilations ${dilations})`);
   const [input4D, filter4D] = [[...input], [...filter]] as [[number, number, number, number], [number, number, number, number]];
   return backend_util.computeConv2DInfo(input4D, filter4D, strides, dilations, pad, dimRoundingMode, depthwise);

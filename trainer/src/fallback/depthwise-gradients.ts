@@ -56,8 +56,8 @@ export function depthwiseInputGradient(
 
 /** Calls `meet` with the place in x and in dy of each pair of pixels that a filter tap joins. */
 function visit(s: ConvSizes, tap: number, meet: (pixel: number, output: number) => void): void {
-  const top = Math.floor(tap / s.filterWidth) * s.dilationHeight - s.padInfo.top;
-  const left = (tap % s.filterWidth) * s.dilationWidth - s.padInfo.left;
+  const top = Math.floor(tap / s.filterWidth) - s.padInfo.top;
+  const left = (tap % s.filterWidth) - s.padInfo.left;
   for (let n = 0; n < s.batchSize; n++) {
     for (let oy = 0; oy < s.outHeight; oy++) {
       const y = oy * s.strideHeight + top;
