@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { countCheck, lastLine } from './counts.mjs';
 import { installPackages } from './packages.mjs';
-import { npm, REPOSITORY, run, SetupError, say, secondsSince } from './run.mjs';
+import { interruptible, npm, REPOSITORY, run, SetupError, say, secondsSince } from './run.mjs';
 import { runTests } from './run-tests.mjs';
 
 const VERSIONS = ['22.23.3', '24.21.0'];
@@ -37,7 +37,7 @@ async function testWith(version, cache) {
   return [countCheck(doctor.code === 0), await runTests(['unit'], node)];
 }
 
-try {
+async function testAll() {
   await installPackages();
   await build();
   const { cacheDir } = await import(new URL('trainer/dist/runtime/paths.js', REPOSITORY).href);
@@ -47,6 +47,11 @@ try {
     all.push(...counts);
     say(`Node ${version}: ${lastLine(counts)}`);
   }
+  return all;
+}
+
+try {
+  const all = await interruptible(testAll);
   process.stdout.write(`${lastLine(all)}\n`);
   process.exitCode = all.some((c) => c.failed > 0) ? 1 : 0;
 } catch (error) {

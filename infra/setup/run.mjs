@@ -17,6 +17,34 @@ const NO_TELEMETRY = { TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: 
 export const say = (line) => process.stderr.write(`${line}\n`);
 export const secondsSince = (start) => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
+let stoppedBy;
+let running;
+const stop = (signal) => {
+  stoppedBy ??= signal;
+  running?.kill(signal);
+};
+
+/**
+ * Runs a set-up, which Ctrl-C and SIGTERM end with a line instead of in silence, also between its programs.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function interruptible(work) {
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  try {
+    const result = await work();
+    throwIfStopped();
+    return result;
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
+
+function throwIfStopped() {
+  if (stoppedBy) throw new SetupError('set-up interrupted: repeat the command to go on', stoppedBy === 'SIGINT' ? 130 : 143);
+}
+
 /**
  * Runs a program in the repository.
  * @param {string[]} command program and arguments
@@ -25,28 +53,21 @@ export const secondsSince = (start) => `${((performance.now() - start) / 1000).t
  * @throws {SetupError} where Ctrl-C or SIGTERM ended it
  */
 export async function run([program, ...args], { show = false, env = {} } = {}) {
+  throwIfStopped();
   const stdio = ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'];
   const child = spawn(program, args, { cwd: fileURLToPath(REPOSITORY), env: { ...process.env, ...NO_TELEMETRY, ...env }, stdio });
-  let stoppedBy;
-  const stop = (signal) => {
-    stoppedBy ??= signal;
-    child.kill(signal);
-  };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  running = child;
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (text) => {
       output += text;
     });
-  try {
-    const [code, signal] = await new Promise((resolve, reject) =>
-      child.on('error', reject).on('close', (...ended) => resolve(ended)),
-    );
-    if (stoppedBy) throw new SetupError('set-up interrupted: repeat the command to go on', stoppedBy === 'SIGINT' ? 130 : 143);
-    return { code: code ?? 128, output: signal ? `${output}\nended by ${signal}` : output };
-  } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
-  }
+  const [code, signal] = await new Promise((resolve, reject) =>
+    child.on('error', reject).on('close', (...ended) => resolve(ended)),
+  );
+  running = undefined;
+  throwIfStopped();
+  return { code: code ?? 128, output: signal ? `${output}\nended by ${signal}` : output };
 }
 
 /** npm as it runs this script, else the one on the path. */

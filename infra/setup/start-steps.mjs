@@ -2,7 +2,7 @@
 import module from 'node:module';
 import { build } from './build.mjs';
 import { installPackages } from './packages.mjs';
-import { REPOSITORY, SetupError, say, secondsSince } from './run.mjs';
+import { interruptible, REPOSITORY, SetupError, say, secondsSince } from './run.mjs';
 
 /** With one of these nothing is trained, and no library is needed. */
 const PRINTING = ['-h', '--help', '--version', '--print-config', '--print_config'];
@@ -11,25 +11,28 @@ const built = (path) => import(new URL(`trainer/dist/${path}`, REPOSITORY).href)
 
 /** @returns {Promise<number>} the exit code */
 export async function start(args) {
-  const began = performance.now();
   try {
-    await installPackages();
-    await build();
-    const { cacheDir } = await built('runtime/paths.js');
-    // Node 22 and later: the second start needs not parse TensorFlow.js again.
-    module.enableCompileCache?.(`${cacheDir()}/node`);
-    const trains = !args.some((arg) => PRINTING.includes(arg));
-    if (trains && asksFor(args, 'engine') !== 'wasm') await installLibrary();
-    if (trains && !args.includes('-q') && !args.includes('--quiet'))
-      say(`trainer: set-up is complete (${secondsSince(began)}), starting`);
+    await interruptible(() => setUp(args));
   } catch (error) {
     // Those of the trainer have an exit code too; anything else is a bug and shows where.
     if (!error?.exitCode) throw error;
-    say(error instanceof SetupError && error.exitCode > 128 ? error.message : `error: ${error.message}`);
+    say(`${error.exitCode > 128 ? '' : 'error: '}${error.message}`);
     return error.exitCode;
   }
   const { main } = await built('cli/main.js');
   return main(['start', ...args]);
+}
+
+async function setUp(args) {
+  const began = performance.now();
+  await installPackages();
+  await build();
+  const { cacheDir } = await built('runtime/paths.js');
+  // Node 22 and later: the second start needs not parse TensorFlow.js again.
+  module.enableCompileCache?.(`${cacheDir()}/node`);
+  if (args.some((arg) => PRINTING.includes(arg))) return;
+  if (asksFor(args, 'engine') !== 'wasm') await installLibrary();
+  if (!args.includes('-q') && !args.includes('--quiet')) say(`trainer: set-up is complete (${secondsSince(began)}), starting`);
 }
 
 /** A flag's value on the command line or in the environment. */

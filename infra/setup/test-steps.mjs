@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { countCheck, lastLine } from './counts.mjs';
 import { installPackages } from './packages.mjs';
-import { REPOSITORY, run, SetupError, say, secondsSince } from './run.mjs';
+import { interruptible, REPOSITORY, run, SetupError, say, secondsSince } from './run.mjs';
 import { runTests } from './run-tests.mjs';
 
 const tool = (path, ...args) => [process.execPath, fileURLToPath(new URL(path, REPOSITORY)), ...args];
@@ -22,14 +22,7 @@ export async function test(args) {
     return 2;
   }
   try {
-    await installPackages();
-    // Checks and tests read what the build writes.
-    const counts = [await check(BUILD)];
-    for (const one of CHECKS) counts.push(await check(one));
-    if (projects.length > 0) {
-      await installLibrary();
-      counts.push(await runTests(projects));
-    }
+    const counts = await interruptible(() => runAll(projects));
     process.stdout.write(`${lastLine(counts)}\n`);
     return counts.some((c) => c.failed > 0) ? 1 : 0;
   } catch (error) {
@@ -38,6 +31,16 @@ export async function test(args) {
     process.stdout.write(`${lastLine([countCheck(false)])}\n`);
     return error.exitCode;
   }
+}
+
+async function runAll(projects) {
+  await installPackages();
+  // Checks and tests read what the build writes.
+  const counts = [await check(BUILD)];
+  for (const one of CHECKS) counts.push(await check(one));
+  if (projects.length === 0) return counts;
+  await installLibrary();
+  return [...counts, await runTests(projects)];
 }
 
 async function check([name, command]) {
