@@ -101,6 +101,18 @@ describe('on the wasm backend', () => {
     );
   });
 
+  it('windows for which tfjs reckons the wrong size are refused before they overrun the heap', async () => {
+    await tf.setBackend('wasm');
+    const x = values('x', [1, 6, 6, 2]) as tf.Tensor4D;
+    const w = values('w', [4, 2, 2, 3]) as tf.Tensor4D;
+    const needs = /needs a square filter and equal strides on the wasm engine, not .* pad the input/;
+    expect(() => tf.conv2d(x, w, 1, 1)).toThrow(needs);
+    expect(() => tf.depthwiseConv2d(x, w, 1, 1)).toThrow(needs);
+    expect(() => tf.maxPool(x, [4, 2], 1, 1)).toThrow(needs);
+    expect(() => tf.avgPool(x, 3, [1, 3], 1)).toThrow(needs);
+    expect(tf.conv2d(x, w, 1, 'same').shape).toEqual([1, 6, 6, 3]);
+  });
+
   it('channels first are refused by name', async () => {
     await tf.setBackend('wasm');
     const inputs = { dy: values('dy', [1, 3, 5, 5]), filter: values('w', [3, 3, 2, 3]) };

@@ -9,6 +9,7 @@ import { gather } from './gather.js';
 import type { BackendWasm } from './heap.js';
 import { identity } from './identity.js';
 import { oneHot } from './one-hot.js';
+import { guardPadding } from './padding-guard.js';
 import { averagePoolGradient, maxPoolGradient } from './pooling-gradients.js';
 import { segmentSum } from './segment-sum.js';
 
@@ -38,9 +39,10 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   ReluGradFromOutput: reluGradient,
 };
 
-/** Registers the kernels with tfjs' 'wasm' backend; a second call changes nothing. */
+/** Registers the kernels with tfjs' 'wasm' backend and guards its own; a second call changes nothing. */
 export function registerWasmKernels(): void {
   if (tf.getKernel('TrainingBatchNorm', 'wasm')) return;
+  guardPadding();
   for (const [kernelName, kernel] of Object.entries(KERNELS)) {
     if (tf.getKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
     tf.registerKernel({
