@@ -75,7 +75,8 @@ describe('download', () => {
     handler = serve(CONTENT, 30_000);
     await start();
     await expectWhole();
-    expect(ranges.slice(0, 3)).toEqual([undefined, 'bytes=30000-', 'bytes=60000-']);
+    // A connection may break off before what it carried is read: the same range is then asked for again.
+    expect([...new Set(ranges)].slice(0, 3)).toEqual([undefined, 'bytes=30000-', 'bytes=60000-']);
   });
 
   it('goes on where an earlier run stopped', async () => {

@@ -43,7 +43,7 @@ export function conv(pass: Pass, spec: ConvSpec, x: tf.Tensor4D): tf.Tensor4D {
 }
 
 /** Batch norm over x [N, H, W, C]; in training the running statistics are moved towards the batch's. */
-export function norm(pass: Pass, name: string, x: tf.Tensor4D): tf.Tensor4D {
+function norm(pass: Pass, name: string, x: tf.Tensor4D): tf.Tensor4D {
   const [scale, offset] = [value<tf.Tensor1D>(pass, `${name}.weight`), value<tf.Tensor1D>(pass, `${name}.bias`)];
   const [runningMean, runningVar] = [
     value<tf.Variable>(pass, `${name}.running_mean`),

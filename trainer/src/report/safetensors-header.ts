@@ -39,7 +39,7 @@ export interface Header {
 export type Refuse = (what: string) => Error;
 
 /** Together these keep what a header can make us allocate below 16 MiB, whatever its size. */
-const MAX_ENTRIES = 16_384;
+const MAX_ENTRIES = 8_192;
 const MAX_TEXT_BYTES = 2 << 20;
 const MAX_RANK = 8;
 

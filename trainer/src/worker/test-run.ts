@@ -27,7 +27,7 @@ function drawImages(count: number, seed: number): ImageSet {
   return { count, height: SIDE, width: SIDE, images, labels };
 }
 
-export const TEST_CONFIG: RunConfig = {
+const TEST_CONFIG: RunConfig = {
   model: ['resnet', 'plain'],
   arch: 'cifar',
   depth: 8,

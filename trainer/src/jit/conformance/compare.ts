@@ -7,7 +7,7 @@ import type { HostTensor } from '../contract.js';
  * units in the last place: an error of n roundoffs for sums of n terms, n up to 600 in the table, of which rounding to both
  * sides leaves about sqrt(n). 1e-5 is 160 roundoffs; a wrong attribute or a lost term is off by 1e-2 or more.
  */
-export const TOLERANCE = 1e-5;
+const TOLERANCE = 1e-5;
 
 /** The first way in which `actual` is not `expected`, or undefined. */
 export function difference(actual: HostTensor, expected: HostTensor, tolerance = TOLERANCE): string | undefined {

@@ -5,7 +5,7 @@ import '@tensorflow/tfjs';
 import type { HostDType, HostTensor, HostTensors, StepFunction, Tensors } from '../contract.js';
 
 /** A host tensor as a tfjs tensor of the active backend. Bytes become int32, as in an engine. */
-export const toTensor = ({ data, shape, dtype }: HostTensor): tf.Tensor =>
+const toTensor = ({ data, shape, dtype }: HostTensor): tf.Tensor =>
   dtype === 'uint8' ? tf.tensor(Int32Array.from(data), [...shape], 'int32') : tf.tensor(data, [...shape], dtype);
 
 const toHost = (tensor: tf.Tensor): HostTensor => ({
