@@ -9,7 +9,7 @@ import { download } from './download.js';
 
 const CONTENT = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 31) % 251));
 const MD5 = createHash('md5').update(CONTENT).digest('hex');
-const LIMITS = { connectMs: 500, stallMs: 150, fruitless: 3, pauseMs: 1, maxBytes: 1e6 };
+const LIMITS = { connectMs: 3000, stallMs: 600, fruitless: 3, pauseMs: 1, maxBytes: 1e6 };
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
