@@ -7,6 +7,7 @@ import { openWasmSession } from '../fallback/session.js';
 import type { Session } from '../jit/contract.js';
 import { randomStream } from '../random.js';
 import type { Checkpoint } from '../report/contract.js';
+import { testConfig } from '../report/test-config.js';
 import type { TrainingEvent } from './contract.js';
 import { createLearner, createModels, initialValues } from './pair.js';
 import { Plan } from './plan.js';
@@ -27,42 +28,18 @@ function drawImages(count: number, seed: number): ImageSet {
   return { count, height: SIDE, width: SIDE, images, labels };
 }
 
-const TEST_CONFIG: RunConfig = {
-  model: ['resnet', 'plain'],
-  arch: 'cifar',
+const TEST_CONFIG = testConfig({
   depth: 8,
   width: 0.25,
-  shortcut: 'B',
-  attention: 'none',
-  norm: 'batch',
-  zeroGamma: false,
   data: 'drawn',
-  limitTrain: null,
-  limitTest: null,
   valSplit: 0,
-  skipBadImages: false,
-  init: null,
-  freeze: [],
   preset: 'full',
   epochs: 2,
-  maxSteps: null,
-  maxTime: null,
-  targetAcc: null,
   batchSize: 8,
   lr: 0.05,
-  momentum: 0.9,
-  weightDecay: 5e-4,
-  decayNorm: true,
-  schedule: 'cosine',
-  warmup: 0,
-  labelSmoothing: 0,
-  precision: 'fp32',
   engine: 'wasm',
   seed: 1,
-  deterministic: false,
-  keep: 3,
-  checkpointEvery: 1,
-};
+});
 
 export interface TestRunOptions {
   readonly config?: Partial<RunConfig>;
