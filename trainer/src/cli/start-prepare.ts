@@ -39,6 +39,9 @@ export interface PrepareOptions {
 /** Stands in until the training images are chosen: steps are timed before that. */
 const ANY_PIXELS: ChannelStatistics = { mean: [128, 128, 128], std: [64, 64, 64] };
 
+/** A quarter of the operations: in minutes, nets of full width would see too few images to learn anything. */
+const WASM_WIDTH = 0.5;
+
 /** @throws TrainerError where data, engine or configuration will not do; the engine is closed then. */
 export async function prepare(context: PrepareOptions): Promise<Prepared> {
   const { options, resumed, reporter } = context;
@@ -88,10 +91,10 @@ async function build({ options, resumed, reporter }: PrepareOptions, engine: Eng
 const saysSize = ({ config }: StartOptions): boolean =>
   config.limitTrain !== undefined && (config.epochs !== undefined || config.maxSteps !== undefined);
 
-/** Preset and precision by what the machine has. */
+/** Preset, precision and width by what the machine has. */
 function firstConfig(options: StartOptions, engine: Engine, reporter: Reporter): CompleteConfig {
   const preset = presetFor(engine.gpu);
-  const complete = completeConfig(options, { ...preset, sized: precisionFor(options, engine, preset.preset) });
+  const complete = completeConfig(options, { ...preset, sized: fittedTo(engine, options, preset.preset) });
   if (options.config.preset === undefined)
     reporter.notice(`preset ${complete.config.preset}, as ${preset.because}; --preset full, he or quick chooses another`);
   return complete;
@@ -101,9 +104,10 @@ function firstConfig(options: StartOptions, engine: Engine, reporter: Reporter):
 export const presetFor = (gpu: boolean): { readonly preset: PresetName; readonly because: string } =>
   gpu ? { preset: 'full', because: 'there is a GPU' } : { preset: 'quick', because: 'there is no GPU' };
 
-function precisionFor(options: StartOptions, engine: Engine, chosen: PresetName): Partial<RunConfig> {
-  const quick = (options.config.preset ?? chosen) === 'quick';
-  return quick && engine.fastBf16 ? { precision: 'bf16' } : {};
+/** What of `quick` depends on the engine: bfloat16 where it is fast, half the channels where everything is slow. */
+function fittedTo({ session, fastBf16 }: Engine, options: StartOptions, chosen: PresetName): Partial<RunConfig> {
+  if ((options.config.preset ?? chosen) !== 'quick') return {};
+  return { ...(fastBf16 && { precision: 'bf16' }), ...(session.engine === 'wasm' && { width: WASM_WIDTH }) };
 }
 
 interface Fitting {
@@ -122,7 +126,7 @@ async function fit(options: StartOptions, { first, engine, dataset, learners, re
   return completeConfig(options, {
     preset: 'quick',
     because: presetFor(engine.gpu).because,
-    sized: { ...precisionFor(options, engine, 'quick'), ...size },
+    sized: { ...fittedTo(engine, options, 'quick'), ...size },
   });
 }
 
