@@ -25,7 +25,7 @@ export type Precision = 'fp32' | 'bf16';
 export interface JitOptions {
   /** Shown in messages and in TensorFlow's profiles. */
   readonly name?: string;
-  /** 'bf16': convolutions and matrix products in bfloat16; master weights, statistics, loss and updates stay float32. Default 'fp32'. */
+  /** 'bf16': convolutions and the activations between them in bfloat16; master weights, statistics, loss and updates stay float32. Default 'fp32'. */
   readonly precision?: Precision;
   /** Compile with XLA. Default: on for GPUs, off for CPUs. */
   readonly xla?: boolean;
@@ -51,7 +51,7 @@ export interface Compiled<O extends Tensors = Tensors> {
   run(inputs: HostTensors, into?: Partial<Record<keyof O, HostTensor>>): Record<keyof O, HostTensor>;
   /** As `run`, off the JavaScript thread where the engine can. One call of a session at a time. */
   runAsync(inputs: HostTensors, into?: Partial<Record<keyof O, HostTensor>>): Promise<Record<keyof O, HostTensor>>;
-  /** Frees the graphs; the session's variables stay. */
+  /** Frees the memory it is fed from, for good; the session's variables stay. Refused during an asynchronous run. */
   dispose(): void;
 }
 

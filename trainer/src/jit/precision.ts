@@ -1,8 +1,8 @@
 // Mixed precision while tracing: which ops run in bfloat16, and the casts around them. tfjs sees float32 throughout.
 //
-// Convolutions and matrix products are lowered; batch norm (whose statistics stay float32 by the kernel's own design), ReLU,
+// Convolutions are lowered; batch norm (whose statistics stay float32 by the kernel's own design), ReLU,
 // padding and addition follow their inputs, so that activations stay in bfloat16 from one convolution to the next. All else,
-// the loss and the updates of the float32 master weights among it, is float32.
+// the last layer's matrix product, the loss and the updates of the float32 master weights among it, is float32.
 import { DTYPE } from '../runtime/capi.js';
 import type { Attribute } from './attributes.js';
 import type { Graph, Value } from './graph.js';
