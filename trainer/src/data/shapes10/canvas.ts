@@ -144,10 +144,16 @@ export function paintBackground(
   }
 }
 
-/** Writes the canvas as bytes, each with its own noise of at most `noise` levels, small values likelier. */
+/**
+ * Writes the canvas as bytes, each with its own noise of at most `noise` levels, small values likelier. Noise needs 3,072
+ * numbers an image: they come from a generator whose state stays in a register (xorshift32, Marsaglia 2003).
+ */
 export function develop(canvas: Canvas, random: RandomStream, noise: number, into: Uint8Array): void {
+  let bits = random.uint32() | 1;
   for (let i = 0; i < canvas.length; i++) {
-    const bits = random.uint32();
+    bits ^= bits << 13;
+    bits ^= bits >>> 17;
+    bits ^= bits << 5;
     // The difference of two uniform numbers: a triangle from -1 to 1.
     const grain = ((bits & 0xffff) - (bits >>> 16)) / 0x10000;
     into[i] = Math.min(255, Math.max(0, Math.round(canvas[i]! + noise * grain)));
