@@ -117,6 +117,7 @@ describe('a folder of images', () => {
     await writeFile(changed, await solid(12, 10, [99, 0, 0]).png().toBuffer());
     await utimes(changed, 1, 1);
     expect(reds((await load()).dataset.train)).toEqual([0, 99, 20, 30, 40, 50]);
+    expect(await readdir(join(cacheDir, 'data')), 'the earlier pack is gone').toHaveLength(1);
   });
 
   it('is read again when its cache is damaged, and says so', async () => {

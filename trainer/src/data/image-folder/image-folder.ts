@@ -1,6 +1,6 @@
 // A user's own images: a folder or archive of train/CLASS/ and test/CLASS/.
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { usageError } from '../../errors.js';
 import type { Dataset, LoadOptions } from '../contract.js';
@@ -20,18 +20,25 @@ export async function loadImageFolder(path: string, options: LoadOptions): Promi
   const name = basename(resolve(path));
   try {
     const source = await openSource(path);
-    const key = createHash('sha256')
-      .update(JSON.stringify([VERSION, source.key]))
-      .digest('hex')
-      .slice(0, 32);
-    const file = join(await dataFolder(options.cacheDir), `images-${key}.pack`);
-    const pack = await packed(file, options, () => importImages(source, { ...options, where, name }));
+    const folder = await dataFolder(options.cacheDir);
+    const ofPath = `images-${digest(resolve(path))}-`;
+    const file = `${ofPath}${digest(JSON.stringify([VERSION, source.key]))}.pack`;
+    const pack = await packed(join(folder, file), options, () => importImages(source, { ...options, where, name }));
+    await removeEarlier(folder, ofPath, file);
     if (pack.skipped.length > 0) tellSkipped(where, pack.skipped, options);
     for (const notice of pack.notices) options.onNotice?.(`${where}: ${notice}`);
     return toDataset(pack, path);
   } catch (error) {
     throw error instanceof ArchiveError ? usageError(`${where} ${error.message}`, { cause: error }) : unreadable(where, error);
   }
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** Packs of what the path held before would only fill the disk. */
+async function removeEarlier(folder: string, prefix: string, keep: string): Promise<void> {
+  const earlier = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name !== keep);
+  for (const name of earlier) await rm(join(folder, name), { force: true }).catch(() => undefined);
 }
 
 async function openSource(path: string): Promise<FileSource> {
