@@ -80,9 +80,11 @@ export class TensorFlowSession implements Session, Host {
 
   compile(fn: StepFunction, inputs: readonly InputSpec[], options: JitOptions & { name: string }): Executable {
     this.assertFree(options.name);
+    const xla = options.xla ?? this.device.includes('GPU');
     const traced = trace(this.c, fn, inputs, {
       name: options.name,
       precision: options.precision ?? 'fp32',
+      lower: !xla && !this.device.includes('GPU'),
       variables: this.#variables.all,
       onNewVariable: (variable, initial) => this.#variables.adoptWith([variable], [initial]),
       evaluate: (graph, value) => this.#evaluate(graph, value),
@@ -91,7 +93,7 @@ export class TensorFlowSession implements Session, Host {
     try {
       const call = appendCall(this.c, this.#session.graph, traced, {
         name: `${options.name.replace(/\W/g, '_')}_${this.#functionCount++}`,
-        xla: options.xla ?? this.device.includes('GPU'),
+        xla,
         handles: traced.variables.map(({ variable }) => this.#variables.handle(variable)),
       });
       const outputs = traced.outputs.map(

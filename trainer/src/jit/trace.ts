@@ -5,6 +5,7 @@ import { type Attribute, attribute } from './attributes.js';
 import { type OutputInfo, type TraceListener, tracingBackend } from './backend.js';
 import type { HostDType, Precision, StepFunction, Tensors } from './contract.js';
 import { Graph, type Value } from './graph.js';
+import { lowered } from './lowering.js';
 import { Autocast } from './precision.js';
 
 export interface InputSpec {
@@ -47,6 +48,8 @@ export interface Traced {
 export interface TraceOptions {
   readonly name: string;
   readonly precision: Precision;
+  /** The CPU runs the graph op by op: ops take the form that is fastest there. */
+  readonly lower?: boolean;
   /** Variables that the session holds already. */
   readonly variables: readonly tf.Variable[];
   /** Variables that the function makes (an optimizer's, say), or uses without their having been adopted, with their first value. */
@@ -207,9 +210,10 @@ class Recorder implements TraceListener {
       typed.inputs.map((v) => v.out),
       typed.attributes,
     );
-    return Array.from({ length: outputs }, (_, index) =>
-      infoOf(this.#remember(this.graph.value(name, operation, { index, inputs: typed.inputs }))),
-    );
+    return Array.from({ length: outputs }, (_, index) => {
+      const value = this.graph.value(name, operation, { index, inputs: typed.inputs });
+      return infoOf(this.#remember(this.#options.lower ? lowered(this.graph, value, typed.attributes) : value));
+    });
   }
 
   onConstant(values: ArrayBufferView | number[], scopes: readonly string[]): void {
