@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { download } from './download.js';
+import { type DownloadOptions, download } from './download.js';
 
 const CONTENT = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 31) % 251));
 const MD5 = createHash('md5').update(CONTENT).digest('hex');
@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}/file.bin`;
-const start = (more: { signal?: AbortSignal; onProgress?: (p: { done: number; total?: number }) => void } = {}) =>
+const start = (more: Partial<DownloadOptions> = {}) =>
   download({ url: url(), md5: MD5, path, title: 'the file', limits: LIMITS, ...more });
 
 /** Serves `content` and honours ranges, up to `bytes` a request; what is then cut off is a broken connection. */
@@ -123,7 +123,8 @@ describe('download', () => {
 
   it('takes silence at the start for no connection, at once', async () => {
     handler = () => undefined;
-    await expect(start()).rejects.toMatchObject({ exitCode: 3, message: expect.stringContaining('no connection within 3 s') });
+    const attempt = start({ limits: { ...LIMITS, connectMs: 300 } });
+    await expect(attempt).rejects.toMatchObject({ exitCode: 3, message: expect.stringContaining('no connection within 0.3 s') });
     expect(ranges).toHaveLength(1);
   });
 
