@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HostTensor, StepFunction } from '../../trainer/src/jit/contract.js';
+import { NativeSession } from '../../trainer/src/jit/native-session.js';
 import { TensorFlowSession } from '../../trainer/src/jit/session.js';
 import type { CApi } from '../../trainer/src/runtime/capi.js';
 import { openLibrary } from './compiled.js';
@@ -46,6 +47,17 @@ describe('native objects', () => {
     tf.disposeVariables();
     expect(counting.made('session')).toBeGreaterThan(0);
     expect(counting.alive()).toEqual({});
+  });
+  /** The library, but one call fails: a session is not made; closing and deleting do their work and then report failure. */
+  const failingAt = (what: string): CApi => ({
+    ...counting.c,
+    check: (at, call) => {
+      const failed = new Error(`${at}: failed`);
+      if (at === what && at === 'session') throw failed;
+      const result = counting.c.check(at, call);
+      if (at === what) throw failed;
+      return result;
+    },
   });
   const fails = (fn: StepFunction): void => expect(() => session.jit(fn).run(x(1, 2))).toThrow();
 
@@ -97,6 +109,17 @@ describe('native objects', () => {
     const other = tf.variable(tf.tensor1d([0]));
     session.adopt([other]);
     expect(() => session.write([total, other], [Float32Array.of(1, 2), Float32Array.of(1, 2)])).toThrow();
+    expect(counting.alive()).toEqual({ session: 1, graph: 1 });
+  });
+
+  test('are freed where a session cannot be made', () => {
+    expect(() => new NativeSession(failingAt('session'), {})).toThrow('session: failed');
+    expect(counting.alive()).toEqual({ session: 1, graph: 1 });
+  });
+
+  test.each(['close session', 'delete session'])('are freed where it fails to %s', (what) => {
+    const other = new NativeSession(failingAt(what), {});
+    expect(() => other.close()).toThrow(`${what}: failed`);
     expect(counting.alive()).toEqual({ session: 1, graph: 1 });
   });
 });

@@ -35,6 +35,8 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
   readonly #maxTraces: number;
   /** Nothing is traced, yet sets of input shapes are counted and limited as the compiled engine does. */
   readonly #signatures = new Set<string>();
+  /** Those of `#signatures` that ran: only a run makes the variables that the session adopts. */
+  readonly #ran = new Set<string>();
   #disposed = false;
 
   constructor(host: Host, fn: StepFunction, options: JitOptions & { name: string }) {
@@ -73,6 +75,7 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     this.#host.assertIdle(`${this.name} cannot be disposed of`);
     this.#disposed = true;
     this.#signatures.clear();
+    this.#ran.clear();
     this.#host.released(this);
   }
 
@@ -86,8 +89,9 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
         tf.engine().endScope();
       }
     };
-    const results = this.#host.onBackend(() => (this.#signatures.has(key) ? step() : this.#host.adoptNew(step)));
+    const results = this.#host.onBackend(() => (this.#ran.has(key) ? step() : this.#host.adoptNew(step)));
     this.#signatures.add(key);
+    this.#ran.add(key);
     return results;
   }
 

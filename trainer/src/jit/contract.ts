@@ -65,9 +65,9 @@ export interface SessionOptions {
 }
 
 /**
- * Variables and the compiled functions that share them, on one device. Variables are ordinary tfjs variables; once adopted
- * (by listing them here, or by first use of `jit`'s `variables`) the session holds their value, and `read` and `write` are
- * the way to it: `variable.dataSync()` goes on showing the value it was made with.
+ * Variables and the compiled functions that share them, on one device. Variables are ordinary tfjs variables. Those given to
+ * `adopt`, and those that a function makes on its first call, belong to the session: it holds their values, and `read` and
+ * `write` are the way to them. `variable.dataSync()` goes on showing the value that the variable was made with.
  */
 export interface Session {
   readonly engine: 'tensorflow' | 'wasm';

@@ -25,6 +25,9 @@ export class NativeSession {
     try {
       c.check('session options', (s) => c.TF_SetConfig(sessionOptions, config, config.length, s));
       this.#handle = c.check('session', (s) => c.TF_NewSession(this.graph.handle, sessionOptions, s)) as Pointer;
+    } catch (error) {
+      if (!options.graph) this.graph.delete();
+      throw error;
     } finally {
       c.TF_DeleteSessionOptions(sessionOptions);
     }
@@ -74,11 +77,19 @@ export class NativeSession {
   /** Frees the session; its graph too unless it was given. */
   close(keepGraph = false): void {
     const c = this.#c;
-    if (this.#handle === undefined) return;
-    c.check('close session', (s) => c.TF_CloseSession(this.#handle, s));
-    c.check('delete session', (s) => c.TF_DeleteSession(this.#handle, s));
+    const handle = this.#handle;
+    if (handle === undefined) return;
     this.#handle = undefined;
-    if (!keepGraph) this.graph.delete();
+    try {
+      c.check('close session', (s) => c.TF_CloseSession(handle, s));
+    } finally {
+      // Deleting frees the session whatever it reports.
+      try {
+        c.check('delete session', (s) => c.TF_DeleteSession(handle, s));
+      } finally {
+        if (!keepGraph) this.graph.delete();
+      }
+    }
   }
 
   #arguments({ feeds, fetches, targets }: RunPlan, fed: readonly Pointer[]) {

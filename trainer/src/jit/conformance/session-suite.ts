@@ -260,6 +260,22 @@ function variableTests(session: () => Session, count: Count): void {
     expect(values(session().read([w])[0])).toEqual([4 - 0.5 * (1 + 1.5 + 1.75)]);
     optimizer.dispose();
   });
+
+  test('also where the function was prepared before', () => {
+    const w = variable(4);
+    session().adopt([w]);
+    const known = new Set(Object.values(tf.engine().registeredVariables));
+    const optimizer = tf.train.momentum(0.5, 0.5);
+    const step = session().jit(() => {
+      optimizer.minimize(() => tf.sum(w) as tf.Scalar, false, [w]);
+      return {};
+    });
+    step.prepare({});
+    for (let i = 0; i < 3; i++) step.run({});
+    const made = Object.values(tf.engine().registeredVariables).filter((v) => !known.has(v));
+    expect(session().read(made).map(values)).toEqual([[1.75]]);
+    optimizer.dispose();
+  });
 }
 
 function lifetimeTests(session: () => Session, square: Square, count: Count): void {
