@@ -31,15 +31,26 @@ async function setUp(args) {
   // Node 22 and later: the second start needs not parse TensorFlow.js again.
   module.enableCompileCache?.(`${cacheDir()}/node`);
   if (args.some((arg) => PRINTING.includes(arg))) return;
-  if (asksFor(args, 'engine') !== 'wasm') await installLibrary();
+  if (await wantsLibrary(args)) await installLibrary();
   if (!args.includes('-q') && !args.includes('--quiet')) say(`trainer: set-up is complete (${secondsSince(began)}), starting`);
 }
 
-/** A flag's value on the command line or in the environment. */
-function asksFor(args, flag) {
-  const i = args.findIndex((arg) => arg === `--${flag}` || arg.startsWith(`--${flag}=`));
-  if (i < 0) return process.env[`TRAINER_${flag.toUpperCase()}`];
-  return args[i].includes('=') ? args[i].split('=')[1] : args[i + 1];
+/** Whether flags, environment and configuration files leave the engine open. Where they are wrong, the trainer says so at once. */
+async function wantsLibrary(args) {
+  const [{ createProgram }, { normalizeArguments }, { resolveStart }, { processIo }] = await Promise.all(
+    ['program', 'arguments', 'resolve', 'io'].map((name) => built(`cli/${name}.js`)),
+  );
+  const io = processIo(process.env);
+  const asked = {};
+  try {
+    createProgram(io, '', ({ flags }) => Object.assign(asked, flags)).parse(normalizeArguments(['start', ...args]), {
+      from: 'user',
+    });
+    const { config } = await resolveStart(asked, io);
+    return config.engine !== 'wasm';
+  } catch {
+    return false;
+  }
 }
 
 /** Without Python nothing can be installed: training takes the WebAssembly engine, and says what would make it faster. */
