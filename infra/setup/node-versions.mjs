@@ -1,5 +1,4 @@
-// `npm run test:nodes`: the unit tests with each Node that is promised, besides the one that runs this. npm's packages bring
-// the binaries into the cache.
+// `npm run test:nodes`: the unit tests with each Node that is promised. npm's packages bring the binaries into the cache.
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import { installPackages } from './packages.mjs';
 import { interruptible, npm, REPOSITORY, run, SetupError, say, secondsSince } from './run.mjs';
 import { runTests } from './run-tests.mjs';
 
-const VERSIONS = ['22.23.3', '24.21.0'];
+const VERSIONS = ['20.20.2', '22.23.3', '24.21.0'];
 const PACKAGE = `node-${process.platform}-${process.arch}`;
 const TRAINER = fileURLToPath(new URL('trainer/bin/trainer.mjs', REPOSITORY));
 
