@@ -97,6 +97,24 @@ describe('trainer start', () => {
     expect(await results('stopped')).toEqual(await results('whole'));
   });
 
+  it('stops while it loads, and before the first step, with exit code 143', async () => {
+    const run = startTrainer(['start', '--data', images, '--preset', 'quick', '--batch-size', '8', '--name', 'early'], where);
+    await run.said(/timing a few steps/);
+    run.process.kill('SIGTERM');
+    const ended = await run.ended;
+    expect(ended.code, ended.stderr).toBe(143);
+    expect(ended.stderr).not.toContain('error');
+    const drawing = startTrainer(['start', '--data', 'shapes10'], {
+      ...where,
+      env: { TRAINER_CACHE_DIR: join(folder.path, 'cache') },
+    });
+    await drawing.said(/drawing shapes10/);
+    drawing.process.kill('SIGINT');
+    const stopped = await drawing.ended;
+    expect(stopped.code, stopped.stderr).toBe(130);
+    expect(stopped.stderr).toContain('before the first step');
+  });
+
   it('writes a checkpoint at SIGUSR2 and goes on; saves at SIGTERM and ends with 143', async () => {
     const run = start('signalled', '-v', '--epochs', '500', '--checkpoint-every', '500', '--val-split', '0');
     await run.said(/epoch 2\/500/);
@@ -111,7 +129,7 @@ describe('trainer start', () => {
   it('ends with exit code 4 when a loss is no number, and keeps the last good checkpoint', async () => {
     const ended = await start('diverged', '--lr', '1e6', '--norm', 'none').ended;
     expect(ended.code, ended.stderr).toBe(4);
-    expect(ended.stderr).toMatch(/error: (ResNet|Plain)-8 diverged: its loss is .* at step \d+; .*checkpoint/);
+    expect(ended.stderr).toMatch(/error: (ResNet|Plain)-8 diverged: .* (at|after) step \d+; .*checkpoint/);
     expect(JSON.parse((await readRun('diverged', 'summary.json')).toString())).toMatchObject({ status: 'diverged' });
   });
 

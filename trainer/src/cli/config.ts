@@ -7,7 +7,7 @@ import { nameOf } from './options.js';
 import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
 import type { StartOptions } from './resolve.js';
 
-type Origins = Readonly<Record<keyof RunConfig, string>>;
+export type Origins = Readonly<Record<keyof RunConfig, string>>;
 
 export interface CompleteConfig {
   readonly config: RunConfig;
@@ -43,7 +43,7 @@ export function completeConfig(options: StartOptions, { preset: chosen, because,
   if (options.run.fastDevRun) layers.add(fastDevRun(layers.values), 'flag --fast-dev-run');
   // Complete and in range by the tables: a failure here is a bug, shown with its stack.
   const complete = { config: RunConfigSchema.parse(layers.values), origins: layers.origins as Origins };
-  check(complete);
+  refuseInconsistency(complete);
   return complete;
 }
 
@@ -152,7 +152,8 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-function check({ config, origins }: CompleteConfig): void {
+/** @throws TrainerError (usage) where values contradict each other, naming both and their origins. */
+export function refuseInconsistency({ config, origins }: CompleteConfig): void {
   const rule = RULES.find(({ broken }) => broken(config));
   if (!rule) return;
   const { field } = rule;

@@ -43,7 +43,7 @@ const full: Preset = { depth: 18, epochs: 50, batchSize: 128, lr: 0.1, weightDec
  */
 const he: Preset = { ...full, depth: 56, shortcut: 'A', epochs: 200, maxSteps: 64_000, weightDecay: 1e-4, schedule: 'step' };
 
-/** A few minutes on a CPU; the command fits depth, images and epochs to the machine. */
+/** A few minutes on a CPU; the command fits images and epochs to the machine. */
 const quick: Preset = { ...full, depth: 20, epochs: 6, limitTrain: 10_000, limitTest: 2_000, weightDecay: 1e-4 };
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = { quick, full, he };

@@ -1,4 +1,4 @@
-// `trainer start` up to its first step: data and engine loaded, preset chosen and fitted, models built and compiled for.
+// `trainer start` up to its first step: data and engine loaded, preset chosen and fitted, models built.
 import type { RunConfig } from '@trainer/protocol';
 import type { ChannelStatistics, Dataset } from '../data/contract.js';
 import { loadDataset } from '../data/load.js';
@@ -42,19 +42,22 @@ const ANY_PIXELS: ChannelStatistics = { mean: [128, 128, 128], std: [64, 64, 64]
 /** A quarter of the operations: in minutes, nets of full width would see too few images to learn anything. */
 const WASM_WIDTH = 0.5;
 
-/** @throws TrainerError where data, engine or configuration will not do; the engine is closed then. */
+/** @throws TrainerError where data, engine or configuration will not do; the signal's reason once it is aborted. */
 export async function prepare(context: PrepareOptions): Promise<Prepared> {
-  const { options, resumed, reporter } = context;
+  const { options, resumed, reporter, signal } = context;
   const asked = resumed ?? options.config;
+  // What is slow must not go on where the other failed.
+  const failed = new AbortController();
   const opening = openEngine({
     engine: asked.engine ?? 'auto',
     deterministic: asked.deterministic ?? false,
     onNotice: (line) => reporter.notice(line),
   });
-  const loading = load(context, asked);
-  // Where both fail, the first error is the one to show.
+  const loading = load(context, asked, AbortSignal.any([signal, failed.signal]));
   const [engine, dataset] = await Promise.all([opening, loading]).catch(async (error: unknown) => {
-    await opening.then(({ session }) => session.close()).catch(() => undefined);
+    failed.abort(error);
+    const [opened] = await Promise.allSettled([opening, loading]);
+    if (opened.status === 'fulfilled') opened.value.session.close();
     throw error;
   });
   try {
@@ -65,7 +68,7 @@ export async function prepare(context: PrepareOptions): Promise<Prepared> {
   }
 }
 
-function load({ reporter, env, signal }: PrepareOptions, asked: Partial<RunConfig>): Promise<Dataset> {
+function load({ reporter, env }: PrepareOptions, asked: Partial<RunConfig>, signal: AbortSignal): Promise<Dataset> {
   return loadDataset(asked.data ?? 'auto', {
     cacheDir: cacheDir(env),
     skipBadImages: asked.skipBadImages ?? false,
@@ -75,21 +78,31 @@ function load({ reporter, env, signal }: PrepareOptions, asked: Partial<RunConfi
   });
 }
 
-async function build({ options, resumed, reporter }: PrepareOptions, engine: Engine, dataset: Dataset): Promise<Prepared> {
+async function build(
+  { options, resumed, reporter, signal }: PrepareOptions,
+  engine: Engine,
+  dataset: Dataset,
+): Promise<Prepared> {
   const first = resumed ? { config: resumed, origins: {} as CompleteConfig['origins'] } : firstConfig(options, engine, reporter);
   const { config } = first;
-  const given = config.init === null ? undefined : { tensors: await loadInitialWeights(config.init), source: config.init };
+  checkBatchSize(config, Math.floor(dataset.train.count * (1 - config.valSplit)), dataset);
+  // A checkpoint holds all that the file gave.
+  const given =
+    config.init === null || resumed ? undefined : { tensors: await loadInitialWeights(config.init), source: config.init };
   const models = createModels(config, dataset);
   const learners = models.map((model) =>
     createLearner(model, initialValues(model, config.seed, given), { session: engine.session, config, pixels: ANY_PIXELS }),
   );
-  const isSized = resumed !== undefined || config.preset !== 'quick' || options.run.fastDevRun || saysSize(options);
-  const complete = isSized ? first : await fit(options, { first, engine, dataset, learners, reporter });
+  const isSized = resumed !== undefined || config.preset !== 'quick' || isGiven(options);
+  const complete = isSized ? first : await fit(options, { first, engine, dataset, learners, reporter, signal });
   return { complete, dataset, engine, models, learners, given };
 }
 
-const saysSize = ({ config }: StartOptions): boolean =>
-  config.limitTrain !== undefined && (config.epochs !== undefined || config.maxSteps !== undefined);
+/** Whether the size of the run is said, or must be the same each time. */
+const isGiven = ({ config, run }: StartOptions): boolean =>
+  run.fastDevRun ||
+  config.deterministic === true ||
+  (config.limitTrain !== undefined && (config.epochs !== undefined || config.maxSteps !== undefined));
 
 /** Preset, precision and width by what the machine has. */
 function firstConfig(options: StartOptions, engine: Engine, reporter: Reporter): CompleteConfig {
@@ -97,6 +110,8 @@ function firstConfig(options: StartOptions, engine: Engine, reporter: Reporter):
   const complete = completeConfig(options, { ...preset, sized: fittedTo(engine, options, preset.preset) });
   if (options.config.preset === undefined)
     reporter.notice(`preset ${complete.config.preset}, as ${preset.because}; --preset full, he or quick chooses another`);
+  if (complete.config.width === WASM_WIDTH && options.config.width === undefined)
+    reporter.notice('half the channels, for this slow engine: --width 1 trains whole networks');
   return complete;
 }
 
@@ -107,7 +122,8 @@ export const presetFor = (gpu: boolean): { readonly preset: PresetName; readonly
 /** What of `quick` depends on the engine: bfloat16 where it is fast, half the channels where everything is slow. */
 function fittedTo({ session, fastBf16 }: Engine, options: StartOptions, chosen: PresetName): Partial<RunConfig> {
   if ((options.config.preset ?? chosen) !== 'quick') return {};
-  return { ...(fastBf16 && { precision: 'bf16' }), ...(session.engine === 'wasm' && { width: WASM_WIDTH }) };
+  const narrow = session.engine === 'wasm' && typeof options.config.init !== 'string';
+  return { ...(fastBf16 && { precision: 'bf16' }), ...(narrow && { width: WASM_WIDTH }) };
 }
 
 interface Fitting {
@@ -116,12 +132,16 @@ interface Fitting {
   readonly dataset: Dataset;
   readonly learners: readonly Learner[];
   readonly reporter: Reporter;
+  readonly signal: AbortSignal;
 }
 
 /** Images and epochs of `quick`, from the speed of a few steps. */
-async function fit(options: StartOptions, { first, engine, dataset, learners, reporter }: Fitting): Promise<CompleteConfig> {
+async function fit(
+  options: StartOptions,
+  { first, engine, dataset, learners, reporter, signal }: Fitting,
+): Promise<CompleteConfig> {
   reporter.notice('timing a few steps, to fit the quick preset to this machine');
-  const imagesPerSec = await timeSteps(learners, dataset, first.config.batchSize);
+  const imagesPerSec = await timeSteps({ learners, train: dataset.train, batchSize: first.config.batchSize, signal });
   const size = quickSize(imagesPerSec, learners.length, { train: dataset.train.count, test: dataset.test.count });
   return completeConfig(options, {
     preset: 'quick',
@@ -137,10 +157,16 @@ export interface Images {
 }
 
 /** @throws TrainerError (usage) where nothing is left to train on, or less than a batch. */
-export function chooseImages({ limitTrain, limitTest, valSplit, seed, batchSize }: RunConfig, dataset: Dataset): Images {
+export function chooseImages(config: RunConfig, dataset: Dataset): Images {
+  const { limitTrain, limitTest, valSplit, seed } = config;
   const { train, validation } = splitTraining(dataset.train, { limit: limitTrain, valSplit, seed });
-  if (batchSize > train.length)
-    throw usageError(`--batch-size ${batchSize} is larger than the ${train.length} training images of ${dataset.name}: lower it`);
-  const test = splitTraining(dataset.test, { limit: limitTest, valSplit: 0, seed }).train;
+  checkBatchSize(config, train.length, dataset);
+  // The same test images whatever the seed, so that seeds compare.
+  const test = splitTraining(dataset.test, { limit: limitTest, valSplit: 0, seed: 0 }).train;
   return { split: { train, validation, test }, pixels: channelStatistics(dataset.train, train) };
+}
+
+function checkBatchSize({ batchSize }: RunConfig, images: number, { name }: Dataset): void {
+  if (batchSize > images)
+    throw usageError(`--batch-size ${batchSize} is larger than the ${images} training images of ${name}: lower it`);
 }

@@ -1,5 +1,5 @@
 // One seed of `trainer start`: its run folder, its training, its summary.
-import type { RunConfig, RunSummary } from '@trainer/protocol';
+import type { RunConfig, RunSummary, TrainingState } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import type { ResumableRun, RunFolder } from '../report/contract.js';
 import { createRun, reopenRun } from '../report/run-folder.js';
@@ -96,6 +96,18 @@ async function trainInto(folder: RunFolder, context: SeedContext, { split, pixel
   const { dataset, engine, learners, models } = prepared;
   const plan = new Plan(split.train.length, config);
   let checkpointPath = resumed?.checkpointPath;
+  const summaryOf = (state: TrainingState, status: RunSummary['status']): RunSummary =>
+    summarize({
+      state,
+      status,
+      config,
+      models,
+      stepsPerEpoch: plan.stepsPerEpoch,
+      engine: engine.library,
+      dataset: dataset.name,
+    });
+  const before = resumed?.checkpoint.state ?? beginning(dataset.hash);
+  await folder.summarize(summaryOf(before, 'running'));
   const forget = reporter.onLine((line) => folder.log(line));
   reporter.notice(
     `run ${folder.path}: ${plan.epochs} epochs of ${plan.stepsPerEpoch} steps, ${split.train.length} images to train, ${split.validation.length} to validate, ${split.test.length} to test`,
@@ -121,29 +133,35 @@ async function trainInto(folder: RunFolder, context: SeedContext, { split, pixel
         return checkpointPath;
       },
     });
-    const summary = summarize({
-      result,
-      status: result.status,
-      config,
-      models,
-      stepsPerEpoch: plan.stepsPerEpoch,
-      engine: engine.library,
-      dataset: dataset.name,
-    });
+    const summary = summaryOf(result.state, result.status);
     await folder.summarize(summary);
     reporter.notice(shares(result));
     if (result.reason && result.status === 'finished') reporter.notice(`ended early: ${result.reason}`);
     return { result, summary, config, steps: plan.steps, path: folder.path, checkpointPath };
+  } catch (error) {
+    // The disk may be what failed.
+    await folder.summarize(summaryOf(before, 'failed')).catch(() => undefined);
+    throw error;
   } finally {
     forget();
   }
 }
+
+const beginning = (dataHash: string): TrainingState => ({
+  version: 1,
+  step: 0,
+  epoch: 1,
+  stepInEpoch: 0,
+  seconds: 0,
+  dataHash,
+  models: {},
+});
 
 /** Where the time went. */
 function shares({ seconds, input }: TrainResult): string {
   const share = (part: number): string => `${((100 * part) / Math.max(seconds.training, 1e-9)).toFixed(1)}%`;
   return (
     `training ${seconds.training.toFixed(1)} s (${share(seconds.steps)} of it steps; batches were made in ${share(input.fillMs / 1000)}, ` +
-    `waited for in ${share(input.waitMs / 1000)}), validation ${seconds.validation.toFixed(1)} s, checkpoints ${seconds.checkpoint.toFixed(1)} s`
+    `waited for in at most ${share(input.waitMs / 1000)}), validation ${seconds.validation.toFixed(1)} s, checkpoints ${seconds.checkpoint.toFixed(1)} s`
   );
 }

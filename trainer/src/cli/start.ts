@@ -1,19 +1,20 @@
 // `trainer start`: trains the pair (or one of it), for one seed or several, and says how it went.
-import type { RunConfig, RunSummary } from '@trainer/protocol';
+import type { RunConfig } from '@trainer/protocol';
 import { EXIT, type ExitCode, TrainerError, usageError } from '../errors.js';
 import type { ResumableRun } from '../report/contract.js';
 import { findResumable } from '../report/resume.js';
-import { findGpus } from '../runtime/devices.js';
-import { closingLines } from './closing.js';
-import { completeConfig } from './config.js';
+import { checkRunPlace } from '../report/run-folder.js';
+import { willUseGpu } from '../worker/engine.js';
+import { completeConfig, type Origins, refuseInconsistency } from './config.js';
 import type { Io } from './io.js';
 import { nameOf } from './options.js';
 import { renderConfig } from './print-config.js';
 import type { StartOptions } from './resolve.js';
 import { exitCodeOf, onSignals, type StopReason } from './signals.js';
+import { conclude } from './start-conclude.js';
 import { chooseImages, type Prepared, prepare, presetFor } from './start-prepare.js';
-import { type Finished, trainSeed } from './start-seed.js';
-import { costTable, finalTable, seedsTable } from './tables.js';
+import { type Finished, type SeedContext, trainSeed } from './start-seed.js';
+import { costTable } from './tables.js';
 import { createReporter, type Reporter } from './terminal.js';
 
 /** Runs the command; its errors are thrown. */
@@ -30,6 +31,7 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
   });
   try {
     const resumed = await findRun(options, reporter);
+    if (!resumed && !options.run.dryRun && options.run.seeds === 1) await checkRunPlace(options.run);
     const prepared = await prepare({ options, resumed: resumed?.config, reporter, env: io.env, signal: stop.signal });
     try {
       if (options.run.dryRun) return dryRun(prepared, io);
@@ -38,6 +40,11 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
     } finally {
       prepared.engine.session.close();
     }
+  } catch (error) {
+    // What is loading when a stop is asked for ends by throwing.
+    if (!stop.signal.aborted || error instanceof TrainerError) throw error;
+    reporter.warn(`stopped by ${stop.signal.reason} before the first step`);
+    return exitCodeOf(stop.signal.reason as StopReason);
   } finally {
     reporter.close();
     unsubscribe();
@@ -51,27 +58,34 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
 }
 
 async function printConfig(options: StartOptions, io: Io): Promise<ExitCode> {
-  const gpu = options.config.engine !== 'wasm' && (await findGpus(io.env)).length > 0;
-  io.stdout.write(renderConfig(completeConfig(options, presetFor(gpu)), options));
+  const complete = completeConfig(options, presetFor(await willUseGpu(options.config.engine ?? 'auto')));
+  io.stdout.write(renderConfig(complete, options));
+  if (complete.config.preset === 'quick' && !options.output.quiet)
+    io.stderr.write('quick fits precision, images and epochs to the machine when the run starts, where they are not given\n');
   return EXIT.ok;
 }
 
 /** What may be said anew when a run goes on: it changes no number of the run, or only where it ends. */
 const FREE_ON_RESUME: ReadonlySet<string> = new Set(['data', 'engine', 'maxTime', 'targetAcc', 'keep', 'checkpointEvery']);
 
-async function findRun({ run, config }: StartOptions, reporter: Reporter): Promise<ResumableRun | undefined> {
+async function findRun({ run, config, origins }: StartOptions, reporter: Reporter): Promise<ResumableRun | undefined> {
   if (run.resume === null) return undefined;
   const found = await findResumable(run.out, run.resume, (line) => reporter.notice(line));
   for (const [field, value] of Object.entries(config)) {
     const kept = found.config[field as keyof RunConfig];
     if (!FREE_ON_RESUME.has(field) && JSON.stringify(kept) !== JSON.stringify(value))
       throw usageError(
-        `--${nameOf(field)}: the run to go on with has ${JSON.stringify(kept)}; leave the flag out, or start a new run`,
+        `${nameOf(field)} ${JSON.stringify(value)} (${origins[field]}): the run to go on with has ${JSON.stringify(kept)}; leave it out, or start a new run`,
       );
   }
+  const merged = { ...found.config, ...config };
+  refuseInconsistency({ config: merged, origins: { ...savedOrigins(merged), ...origins } });
   reporter.notice(`going on with ${found.path} after step ${found.checkpoint.state.step}, from ${found.checkpointPath}`);
-  return { ...found, config: { ...found.config, ...config } };
+  return { ...found, config: merged };
 }
+
+const savedOrigins = (config: RunConfig): Origins =>
+  Object.fromEntries(Object.keys(config).map((field) => [field, "the run's config.yaml"])) as Origins;
 
 function dryRun({ complete: { config }, dataset, models, engine }: Prepared, io: Io): ExitCode {
   const { split } = chooseImages(config, dataset);
@@ -86,16 +100,12 @@ function dryRun({ complete: { config }, dataset, models, engine }: Prepared, io:
 function describe({ complete: { config }, dataset, models, engine }: Prepared, reporter: Reporter): void {
   reporter.notice(`${engine.library} on ${engine.device}, ${config.precision}; ${dataset.name} (${dataset.origin})`);
   reporter.notice(costTable(models));
+  if (config.zeroGamma)
+    reporter.notice('but zero-gamma: the last norm of each residual block starts at 0, in the plain net at 1');
 }
 
-interface SeedsContext {
-  readonly options: StartOptions;
-  readonly prepared: Prepared;
-  readonly resumed: ResumableRun | undefined;
-  readonly reporter: Reporter;
+interface SeedsContext extends Omit<SeedContext, 'config'> {
   readonly io: Io;
-  readonly stop: AbortSignal;
-  readonly checkpointAsked: () => boolean;
 }
 
 async function trainSeeds(context: SeedsContext): Promise<ExitCode> {
@@ -105,41 +115,7 @@ async function trainSeeds(context: SeedsContext): Promise<ExitCode> {
     const config = { ...prepared.complete.config, seed: prepared.complete.config.seed + i };
     if (options.run.seeds > 1) reporter.notice(`seed ${config.seed}: ${i + 1} of ${options.run.seeds}`);
     finished.push(await trainSeed({ ...context, config }));
-    const failure = failureOf(finished.at(-1)!);
-    if (failure) throw failure;
+    if (finished.at(-1)!.result.status !== 'finished') break;
   }
-  conclude(finished, context);
-  return stop.aborted ? exitCodeOf(stop.reason as StopReason) : EXIT.ok;
-}
-
-function conclude(finished: readonly Finished[], { options, reporter, io, stop }: SeedsContext): void {
-  const ended = finished.at(-1)!;
-  const several = finished.length > 1;
-  if (options.output.json) io.stdout.write(`${JSON.stringify(document(finished))}\n`);
-  else if (!stop.aborted) io.stdout.write(`${several ? seedsTable(finished) : finalTable(ended)}\n`);
-  if (stop.aborted)
-    reporter.warn(`stopped by ${stop.reason} after step ${ended.summary.steps} of ${ended.steps}; all of it is saved`);
-  const { config, path, summary } = ended;
-  const lines = closingLines({
-    config,
-    status: summary.status,
-    path: several && !stop.aborted ? options.run.out : path,
-    seeds: options.run.seeds,
-    env: io.env,
-  });
-  for (const line of lines) reporter.notice(line);
-}
-
-/** One run is its summary; several seeds are a list of them. */
-function document(finished: readonly Finished[]): unknown {
-  const one = ({ summary, path }: { summary: RunSummary; path: string }) => ({ ...summary, path });
-  return finished.length === 1 ? one(finished[0]!) : { runs: finished.map(one) };
-}
-
-function failureOf({ result, checkpointPath, path }: Finished): TrainerError | undefined {
-  if (result.status !== 'diverged') return undefined;
-  const kept = checkpointPath
-    ? `the last good checkpoint is ${checkpointPath}`
-    : `no checkpoint was written before it; the run is ${path}`;
-  return new TrainerError(`${result.reason}; ${kept}; lower --lr, or raise --warmup`, EXIT.diverged);
+  return conclude(finished, context);
 }

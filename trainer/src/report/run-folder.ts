@@ -1,4 +1,5 @@
 // Opens the folder of a run for writing: a new one, or one whose run goes on from a checkpoint.
+import { access, constants, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunConfig, RunSummary } from '@trainer/protocol';
 import { usageError } from '../errors.js';
@@ -39,6 +40,30 @@ export async function createRun(options: CreateRunOptions, fileSystem: FileSyste
 }
 
 /**
+ * Finds out early what would stand in the way of a new run, and leaves nothing behind.
+ * @throws TrainerError as `createRun`
+ */
+export async function checkRunPlace({ out, name }: { readonly out: string; readonly name: string | null }): Promise<void> {
+  if (name !== null) checkRunName(name);
+  const folder = path.resolve(out);
+  try {
+    // The nearest folder that is there must take new ones; a file in the way is named by the system.
+    const names = await readdir(folder).catch(async (error: unknown) => {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      if (path.dirname(folder) !== folder) await checkRunPlace({ out: path.dirname(folder), name: null });
+      return undefined;
+    });
+    if (names) await access(folder, constants.W_OK);
+    if (name !== null && names?.includes(name)) throw nameTaken(path.join(folder, name));
+  } catch (error) {
+    throw ioError('make the run folder', folder, error);
+  }
+}
+
+const nameTaken = (folder: string): Error =>
+  usageError(`${folder} exists already: choose another --name, or go on with that run: --resume ${folder}`);
+
+/**
  * Opens the run again where its checkpoint left it: later metrics and checkpoints are removed, TensorBoard is told.
  * @throws TrainerError (environment) where another process writes the run, or the disk refuses.
  */
@@ -57,6 +82,7 @@ export async function reopenRun(run: ResumableRun, fileSystem: FileSystem = node
       upToStep: step,
       prepare: async () => {
         if (metadata !== undefined) await writeAtomically(fileSystem, metadataPath, encodeMetadata(metadata));
+        await writeAtomically(fileSystem, path.join(folder, RUN_FILES.config), encodeConfig(config));
         return EventFiles.resume(fileSystem, folder, step);
       },
     });
@@ -82,8 +108,7 @@ async function makeRunFolder(
         return folder;
       } catch (error) {
         if (errorCode(error) !== 'EEXIST') throw error;
-        if (name !== undefined)
-          throw usageError(`${folder} exists already: choose another --name, or go on with that run: --resume ${folder}`);
+        if (name !== undefined) throw nameTaken(folder);
       }
     }
   } catch (error) {

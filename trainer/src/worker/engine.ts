@@ -9,8 +9,8 @@ import type { Session, SessionOptions } from '../jit/contract.js';
 import { registerFusedKernels } from '../jit/kernels.js';
 import { TensorFlowSession } from '../jit/session.js';
 import { loadLibrary } from '../runtime/capi.js';
-import { describeCpu, findGpus } from '../runtime/devices.js';
-import { findLibrary } from '../runtime/library.js';
+import { describeCpu, findGpus, type Gpu } from '../runtime/devices.js';
+import { findLibrary, type LibraryLocation } from '../runtime/library.js';
 
 export interface EngineOptions {
   readonly engine: RunConfig['engine'];
@@ -35,6 +35,16 @@ export interface Engine {
 const SLOW = 'training on the WebAssembly engine, many times slower: run `trainer setup` (it needs Python 3 with pip)';
 const BF16_FEATURES = ['avx512_bf16', 'amx_bf16'];
 
+/** The GPU that a library trains on, if it can and there is one. */
+const gpuFor = async ({ variant }: LibraryLocation): Promise<Gpu | undefined> =>
+  variant === 'cpu' ? undefined : (await findGpus())[0];
+
+/** Whether `openEngine` would train on a GPU, without opening anything. */
+export async function willUseGpu(engine: RunConfig['engine']): Promise<boolean> {
+  const library = engine === 'wasm' ? undefined : await findLibrary();
+  return library !== undefined && (await gpuFor(library)) !== undefined;
+}
+
 /**
  * Opens a session on the first device of the best engine that the machine has.
  * @throws TrainerError (exit code 3) where `tensorflow` is asked for and not installed, or cannot be loaded.
@@ -48,7 +58,7 @@ export async function openEngine({ engine, session = {}, deterministic = false, 
     if (engine === 'auto') onNotice(`TensorFlow's library is not installed: ${SLOW}`);
     return { session: await openWasmSession(session), library: 'WebAssembly', device: cores, gpu: false, fastBf16: false };
   }
-  const gpu = library.variant === 'cpu' ? undefined : (await findGpus())[0];
+  const gpu = await gpuFor(library);
   // Read by the library when it loads.
   if (deterministic) process.env['TF_DETERMINISTIC_OPS'] = '1';
   const c = loadLibrary(library.folder);

@@ -27,7 +27,7 @@ export class BatchFeed {
   readonly #options: FeedOptions;
   readonly #slots: readonly [Slot, Slot];
   #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
-  /** Milliseconds spent filling batches, and those of them in which the engine had to wait. */
+  /** Milliseconds spent filling batches, and the most of them that the engine may have waited for. */
   fillMs = 0;
   waitMs = 0;
 
@@ -56,9 +56,11 @@ export class BatchFeed {
     };
   }
 
-  /** Fills the batch that `take(step)` will give. */
-  prefetch(step: number): void {
+  /** Fills the batch that `take(step)` will give. Returns the milliseconds that took. */
+  prefetch(step: number): number {
+    const before = this.fillMs;
     if (step < this.#options.plan.steps) this.#fill(step);
+    return this.fillMs - before;
   }
 
   #fill(step: number): Slot {

@@ -1,6 +1,7 @@
 // The models of a run in a session, from its configuration: the residual net, its plain twin, or one alone.
 import type { RunConfig } from '@trainer/protocol';
 import type { ChannelStatistics, Dataset } from '../data/contract.js';
+import { usageError } from '../errors.js';
 import type { Session } from '../jit/contract.js';
 import type { InitialValue, Model, ParameterRecord } from '../nn/contract.js';
 import { createModel } from '../nn/models.js';
@@ -55,8 +56,10 @@ export interface LearnerOptions {
   readonly pixels: ChannelStatistics;
 }
 
+/** @throws TrainerError (usage) where `freeze` names nothing of the model, or leaves nothing to train. */
 export function createLearner(model: Model, initial: ParameterRecord<InitialValue>, options: LearnerOptions): Learner {
   const { momentum, weightDecay, decayNorm, labelSmoothing, precision, freeze } = options.config;
+  checkFrozen(initial, freeze);
   return new Learner(options.session, model, initial, {
     sgd: { momentum, weightDecay, decayNorm },
     labelSmoothing,
@@ -64,4 +67,16 @@ export function createLearner(model: Model, initial: ParameterRecord<InitialValu
     pixels: options.pixels,
     isFrozen: (name) => freeze.some((prefix) => name.startsWith(prefix)),
   });
+}
+
+function checkFrozen(initial: ParameterRecord<InitialValue>, freeze: readonly string[]): void {
+  const names = Object.keys(initial);
+  const unknown = freeze.find((prefix) => !names.some((name) => name.startsWith(prefix)));
+  if (unknown !== undefined)
+    throw usageError(
+      `--freeze ${unknown}: no parameter begins so; they are named like ${names[0]}, layer1.0.conv1.weight, fc.bias`,
+    );
+  const isTrained = (name: string): boolean =>
+    initial[name]!.trainable && initial[name]!.shape.length > 1 && !freeze.some((prefix) => name.startsWith(prefix));
+  if (!names.some(isTrained)) throw usageError(`--freeze ${freeze} leaves no convolution or dense layer to train: freeze less`);
 }

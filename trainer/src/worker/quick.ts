@@ -37,12 +37,18 @@ export function quickSize(imagesPerSec: number, models: number, available: { tra
   return { limitTrain, limitTest, epochs: Math.min(EPOCHS.most, Math.max(EPOCHS.least, epochs)) };
 }
 
-/** Trains the learners on one batch a few times and returns their images per second together; their weights are spent. */
-export async function timeSteps(
-  learners: readonly Learner[],
-  { train }: Pick<Dataset, 'train'>,
-  batchSize: number,
-): Promise<number> {
+export interface TimeStepsOptions {
+  readonly learners: readonly Learner[];
+  readonly train: Dataset['train'];
+  readonly batchSize: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Trains the learners on one batch a few times and returns their images per second together; their statistics are spent.
+ * @throws the signal's reason once it is aborted
+ */
+export async function timeSteps({ learners, train, batchSize, signal }: TimeStepsOptions): Promise<number> {
   const { height, width } = train;
   const count = Math.min(batchSize, train.count);
   const images = {
@@ -53,9 +59,11 @@ export async function timeSteps(
   const labels = { shape: [count], dtype: 'int32', data: train.labels.subarray(0, count) } as const;
   let seconds = 0;
   for (const learner of learners) {
+    signal.throwIfAborted();
     await learner.train({ images, labels }, 0);
     const times: number[] = [];
     for (let i = 0; i < TIMED_STEPS; i++) {
+      signal.throwIfAborted();
       const began = performance.now();
       await learner.train({ images, labels }, 0);
       times.push((performance.now() - began) / 1000);

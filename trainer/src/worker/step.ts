@@ -87,7 +87,7 @@ export class Learner {
     this.#pixels = pixelInputs(pixels);
   }
 
-  /** One step of SGD; mean loss, and how many were right before the update. The batch's memory is free again once this returns. */
+  /** One step of SGD; mean loss, and how many were right before the update. The batch's memory is free again once the promise settles. */
   async train(batch: Batch, lr: number): Promise<StepOutcome> {
     this.#lr.data[0] = lr;
     return outcome(
@@ -127,14 +127,16 @@ export class Learner {
       const next = sgdUpdate({ parameter, velocity, gradient: grads[parameter.name]!, lr }, sgd);
       if (parameter.rank > 1) {
         const gradient = grads[parameter.name]!;
-        squares.push(sumOfSquares(gradient), sumOfSquares(parameter), tf.mul(sumOfSquares(next.velocity), tf.square(lr)));
+        squares.push(sumOfSquares(gradient), sumOfSquares(parameter), sumOfSquares(next.velocity));
       }
       velocity.assign(next.velocity);
       parameter.assign(next.parameter);
     });
     const correct = tf.clone(result.correct!);
     result.correct!.dispose();
-    return { loss, correct, norms: tf.sqrt(tf.reshape(tf.stack(squares), [-1, 3])) as tf.Tensor2D };
+    const factors = tf.stack([tf.scalar(1), tf.scalar(1), lr]);
+    const norms = tf.mul(tf.sqrt(tf.reshape(tf.stack(squares), [-1, 3])), factors) as tf.Tensor2D;
+    return { loss, correct, norms };
   }
 
   #evaluateStep({ images, labels, count, scale, shift }: EvaluateInputs): Outcome {

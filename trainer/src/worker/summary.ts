@@ -1,12 +1,11 @@
 // summary.json out of where training stands.
-import type { ModelSummary, RunConfig, RunSummary, SideState } from '@trainer/protocol';
+import type { ModelSummary, RunConfig, RunSummary, SideState, TrainingState } from '@trainer/protocol';
 import type { Model } from '../nn/contract.js';
 import { totals } from '../nn/cost.js';
 import { difference } from './records.js';
-import type { TrainResult } from './train.js';
 
 interface SummaryOptions {
-  readonly result: Pick<TrainResult, 'state'>;
+  readonly state: TrainingState;
   readonly status: RunSummary['status'];
   readonly config: RunConfig;
   readonly models: readonly Model[];
@@ -15,15 +14,7 @@ interface SummaryOptions {
   readonly dataset: string;
 }
 
-export function summarize({
-  result: { state },
-  status,
-  config,
-  models,
-  stepsPerEpoch,
-  engine,
-  dataset,
-}: SummaryOptions): RunSummary {
+export function summarize({ state, status, config, models, stepsPerEpoch, engine, dataset }: SummaryOptions): RunSummary {
   const { resnet, plain } = state.models;
   const of = (key: 'trainError' | 'valAccuracy' | 'testAccuracy'): [number | null, number | null] => [
     resnet?.[key] ?? null,

@@ -128,11 +128,42 @@ describe('training', () => {
     expect(run.result.state.step).toBeLessThan(300);
   });
 
-  it('stops at the step where a loss is no number, and saves nothing of it', async () => {
+  it('stops at the step where a number overflows, and saves nothing of it', async () => {
     const run = await testRun({ config: { lr: 1e30, norm: 'none' } });
     expect(run.result.status).toBe('diverged');
-    expect(run.result.reason).toMatch(/^(ResNet|Plain)-8 diverged: its loss is (NaN|Infinity) at step \d+$/);
+    expect(run.result.reason).toMatch(/^(ResNet|Plain)-8 diverged: .* (at|after) step \d+$/);
     expect(run.saved.every(({ checkpoint }) => checkpoint.state.step < run.result.state.step + 1)).toBe(true);
+  });
+
+  it('ends where weights are spoiled by the very last step, and does not save them', async () => {
+    // The loss of a step is of before its update: without a look at the update, this run would finish well.
+    const run = await testRun({ config: { maxSteps: 1, lr: 3e38 } });
+    expect(run.result.status).toBe('diverged');
+    expect(run.result.reason).toMatch(/diverged: .* (at|after) step 1$/);
+    expect(run.saved).toEqual([]);
+  });
+
+  it('saves what it has when its time is over between two checkpoints', async () => {
+    const run = await testRun({ config: { maxTime: 1e-9, checkpointEvery: 5, epochs: 9 } });
+    expect(run.saved.map(({ checkpoint }) => checkpoint.state.step)).toEqual([1]);
+  });
+
+  it('trains no further step when it goes on after its time is over', async () => {
+    const first = await testRun({ config: { maxTime: 1e-9 } });
+    const second = await testRun({ config: { maxTime: 1e-9 }, from: last(first) });
+    expect(second.result).toMatchObject({
+      status: 'finished',
+      state: { step: 1 },
+      reason: expect.stringContaining('--max-time'),
+    });
+    expect(recordsOf(second.events)).toEqual([]);
+  });
+
+  it('refuses to freeze what is not there, or everything', async () => {
+    await expect(testRun({ config: { freeze: ['layer9'] } })).rejects.toThrow(/--freeze layer9: no parameter begins so/);
+    await expect(testRun({ config: { freeze: ['conv', 'layer', 'fc'] } })).rejects.toThrow(
+      /leaves no convolution or dense layer/,
+    );
   });
 
   it('leaves no tensors behind in the session', async () => {

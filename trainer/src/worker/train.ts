@@ -11,7 +11,7 @@ import type { Plan } from './plan.js';
 import { epochRecords, gapRecords, layerRecords, stamp, stepRecords } from './records.js';
 import { SideBook } from './side.js';
 import { takeSnapshot } from './snapshot.js';
-import type { Batch, Learner } from './step.js';
+import type { Batch, LayerNorms, Learner, StepOutcome } from './step.js';
 
 export interface TrainOptions {
   readonly config: RunConfig;
@@ -47,6 +47,16 @@ export interface TrainResult {
 /** How often an epoch's layers are recorded: a picture of some hundred columns over a whole run. */
 const NORMS_PER_EPOCH = 10;
 
+/** A result that comes within this time after the next batch is filled was there before. */
+const SETTLED_MS = 0.3;
+
+/** What shows that a step spoiled the weights, if something does: its loss is of before the update, its norms are of the update. */
+function troubleOf({ loss }: StepOutcome, norms: readonly LayerNorms[]): string | undefined {
+  if (!Number.isFinite(loss)) return `its loss is ${loss}`;
+  const spoiled = norms.find(({ gradient, step }) => !Number.isFinite(gradient) || !Number.isFinite(step));
+  return spoiled && `the gradient of ${spoiled.layer} has norm ${spoiled.gradient}, its step ${spoiled.step},`;
+}
+
 export const train = (options: TrainOptions): Promise<TrainResult> => new Training(options).run();
 
 class Training {
@@ -59,7 +69,9 @@ class Training {
   readonly #normsEvery: number;
   #step: number;
   #saving: Promise<unknown> = Promise.resolve();
-  #savedStep = -1;
+  #savedStep: number;
+  /** Set once the run is to end, before its last step or by failing. */
+  #end: { readonly status: 'finished' | 'diverged'; readonly reason?: string } | undefined;
 
   constructor(options: TrainOptions) {
     const { dataset, plan, config, split, pad, resume, learners } = options;
@@ -69,24 +81,27 @@ class Training {
     this.#evaluator = new Evaluator(dataset.test, config.batchSize);
     this.#clock = new RunClock(resume?.seconds ?? 0);
     this.#step = resume?.step ?? 0;
+    this.#savedStep = resume?.step ?? 0;
     this.#normsEvery = Math.ceil(plan.stepsPerEpoch / NORMS_PER_EPOCH);
   }
 
   async run(): Promise<TrainResult> {
-    const { plan, onEvent, stop } = this.#options;
+    const { plan, onEvent, stop, resume } = this.#options;
     onEvent({ type: 'ready', position: plan.position(this.#step), sides: this.#books.map((b) => b.side) });
+    if (resume) this.#lookAtTime();
     // An epoch may have been left between its last step and its validation.
-    let reason = this.#step > 0 && plan.isEpochEnd(this.#step) && this.#isOpen ? await this.#endEpoch() : undefined;
-    while (this.#step < plan.steps && reason === undefined) {
+    if (this.#step > 0 && plan.isEpochEnd(this.#step) && this.#isOpen) await this.#endEpoch();
+    while (this.#step < plan.steps && !this.#end) {
       if (stop.aborted) return await this.#interrupted();
-      const diverged = await this.#trainStep();
-      if (diverged) return await this.#result('diverged', diverged);
-      reason = this.#timeIsUp();
-      if (plan.isEpochEnd(this.#step) || reason) reason = (await this.#endEpoch()) ?? reason;
+      await this.#trainStep();
+      if (this.#end) break;
+      this.#lookAtTime();
+      if (plan.isEpochEnd(this.#step) || this.#end) await this.#endEpoch();
       else if (this.#options.checkpointAsked()) await this.#save(false);
     }
     if (stop.aborted && this.#isOpen) return await this.#interrupted();
-    return await this.#result('finished', reason);
+    const { status, reason } = this.#end ?? { status: 'finished' };
+    return await this.#result(status, reason);
   }
 
   /** The epoch has steps that no validation has closed. */
@@ -98,8 +113,8 @@ class Training {
     return this.#options.plan.position(this.#step);
   }
 
-  /** All models on one batch. Returns what diverged, if something did. */
-  async #trainStep(): Promise<string | undefined> {
+  /** All models on one batch. Ends the run where one diverged: nothing of that step is recorded or saved. */
+  async #trainStep(): Promise<void> {
     const { plan, onEvent } = this.#options;
     const lr = plan.lr(this.#step);
     const { count } = plan.batch(this.#step);
@@ -110,29 +125,37 @@ class Training {
     const at = stamp(plan.position(this.#step + 1));
     let seconds = 0;
     for (const book of this.#books) {
-      const began = performance.now();
-      const outcome = await this.#compute(book, batch, lr);
-      const stepMs = performance.now() - began;
+      const { outcome, stepMs } = await this.#compute(book, batch, lr);
+      const norms = book.learner.norms;
+      const trouble = troubleOf(outcome, norms);
+      if (trouble) {
+        this.#end = { status: 'diverged', reason: `${book.learner.model.title} diverged: ${trouble} at step ${this.#step + 1}` };
+        return;
+      }
       seconds += stepMs / 1000;
-      if (!Number.isFinite(outcome.loss))
-        return `${book.learner.model.title} diverged: its loss is ${outcome.loss} at step ${this.#step + 1}`;
       book.addStep(outcome, count);
       if (!compiled) book.addTime(stepMs / 1000, count);
       records.push(...stepRecords(at, { side: book.side, outcome, examples: count, lr, stepMs }));
-      if (this.#step % this.#normsEvery === 0) records.push(...layerRecords(at, book.side, book.learner.norms));
+      if (this.#step % this.#normsEvery === 0) records.push(...layerRecords(at, book.side, norms));
     }
     this.#step++;
     this.#clock.addStep(seconds, compiled);
     onEvent({ type: 'metrics', records });
     onEvent({ type: 'step', ...this.#progress(), imagesPerSec: this.#imagesPerSec() });
-    return undefined;
   }
 
-  /** The next batch is filled while the engine computes. */
-  async #compute({ learner }: SideBook, batch: Batch, lr: number) {
+  /** One model's step. The next batch is filled while the engine computes; the time is the engine's. */
+  async #compute({ learner }: SideBook, batch: Batch, lr: number): Promise<{ outcome: StepOutcome; stepMs: number }> {
+    const began = performance.now();
     const running = learner.train(batch, lr);
-    this.#feed.prefetch(this.#step + 1);
-    return await running;
+    const fillMs = this.#feed.prefetch(this.#step + 1);
+    const filled = performance.now();
+    const outcome = await running;
+    const ended = performance.now();
+    // Where the result was there already, the engine had been done for some part of the filling: all of it is counted.
+    const waited = this.#options.session.engine === 'wasm' || ended - filled < SETTLED_MS;
+    if (waited) this.#feed.waitMs += fillMs;
+    return { outcome, stepMs: ended - began - (waited ? fillMs : 0) };
   }
 
   #progress() {
@@ -140,8 +163,8 @@ class Training {
     return { position: this.#position, sides, etaSeconds: this.#clock.eta(this.#options.plan, this.#step) };
   }
 
-  /** Validates, records, saves. Returns a reason to end the run, if there is one. Does nothing once a stop is asked for. */
-  async #endEpoch(): Promise<string | undefined> {
+  /** Validates, records, saves; ends the run where a target is reached. Does nothing once a stop is asked for. */
+  async #endEpoch(): Promise<void> {
     const { onEvent, config, plan } = this.#options;
     const position = this.#position;
     this.#clock.enter('validation');
@@ -149,19 +172,41 @@ class Training {
     const scores: EpochScores[] = [];
     for (const book of this.#books) scores.push(await this.#score(book));
     this.#clock.enter('training');
-    if (this.#options.stop.aborted) return undefined;
+    if (this.#options.stop.aborted) return;
     const improved = this.#books.map((book, i) => book.endEpoch(position.epoch, scores[i]!));
     const at = stamp(position);
     const records = this.#books.flatMap((book, i) => epochRecords(at, book, scores[i]!));
     onEvent({ type: 'metrics', records: [...records, ...gapRecords(at, this.#books)] });
     onEvent({ type: 'epoch', ...this.#progress(), seconds: this.#clock.elapsed, imagesPerSec: this.#imagesPerSec() });
     for (const book of this.#books) book.startEpoch();
-    const reason = this.#targetReached();
+    this.#lookAtScores(scores);
+    if (this.#end?.status === 'diverged') return;
     // The pair's best is where its first model is: the residual net, unless the plain one trains alone.
     const best = improved[0]!;
-    const due = position.epoch % config.checkpointEvery === 0 || this.#step === plan.steps || reason !== undefined;
-    if (due || best || this.#options.checkpointAsked()) await this.#save(best);
-    return reason;
+    const asked = this.#options.checkpointAsked();
+    const due = position.epoch % config.checkpointEvery === 0 || this.#step === plan.steps || this.#end !== undefined;
+    if (due || best || asked) await this.#save(best);
+  }
+
+  #lookAtScores(scores: readonly EpochScores[]): void {
+    const { targetAcc } = this.#options.config;
+    this.#books.forEach(({ learner }, i) => {
+      const { validation, test } = scores[i]!;
+      const loss = [validation?.loss, test?.loss].find((value) => value !== undefined && !Number.isFinite(value));
+      if (loss !== undefined)
+        this.#end = {
+          status: 'diverged',
+          reason: `${learner.model.title} diverged: its loss is ${loss} after step ${this.#step}`,
+        };
+    });
+    if (!this.#end && targetAcc !== null && this.#books.every((b) => (b.state.valAccuracy ?? 0) >= targetAcc))
+      this.#end = { status: 'finished', reason: `every model reached ${targetAcc}% validation accuracy` };
+  }
+
+  #lookAtTime(): void {
+    const { config, plan } = this.#options;
+    if (config.maxTime !== null && this.#clock.elapsed >= config.maxTime && this.#step < plan.steps)
+      this.#end = { status: 'finished', reason: `the ${config.maxTime} s of --max-time are over` };
   }
 
   async #score({ learner }: SideBook): Promise<EpochScores> {
@@ -207,19 +252,8 @@ class Training {
     };
   }
 
-  #timeIsUp(): string | undefined {
-    const { maxTime } = this.#options.config;
-    return maxTime !== null && this.#clock.elapsed >= maxTime ? `the ${maxTime} s of --max-time are over` : undefined;
-  }
-
-  #targetReached(): string | undefined {
-    const { targetAcc } = this.#options.config;
-    const reached = targetAcc !== null && this.#books.every((b) => (b.state.valAccuracy ?? 0) >= targetAcc);
-    return reached ? `every model reached ${targetAcc}% validation accuracy` : undefined;
-  }
-
   async #interrupted(): Promise<TrainResult> {
-    if (this.#savedStep !== this.#step && this.#step > 0) await this.#save(false);
+    if (this.#savedStep !== this.#step) await this.#save(false);
     return await this.#result('interrupted');
   }
 
