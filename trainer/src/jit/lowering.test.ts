@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { randomStream } from '../random.js';
 import { type CApi, DTYPE, loadLibrary } from '../runtime/capi.js';
 import { findLibrary } from '../runtime/library.js';
-import { NativeTensor, viewOf } from '../runtime/tensor.js';
+import { elements, NativeTensor, viewOf } from '../runtime/tensor.js';
 import { attribute } from './attributes.js';
 import type { Graph, Value } from './graph.js';
 import { lowered } from './lowering.js';
@@ -21,7 +21,14 @@ interface Convolution {
 }
 
 /** The gradient of a convolution's weights as TensorFlow.js asks for it, and in the form that is run. */
-function build(graph: Graph, { x: shape, kernel: [a, b, o], stride, padding, dtype = DTYPE.float32 }: Convolution) {
+function filterGradient(graph: Graph, convolution: Convolution): Forms {
+  const {
+    x: shape,
+    kernel: [a, b, o],
+    stride,
+    padding,
+    dtype = DTYPE.float32,
+  } = convolution;
   const [n, height, width, i] = shape;
   const outputs = (size: number, side: number): number =>
     padding === 'SAME' ? Math.ceil(size / stride) : Math.floor((size - side) / stride) + 1;
@@ -52,41 +59,43 @@ function withSession<T>(use: (c: CApi, session: NativeSession) => T): T {
   }
 }
 
+/** One result in TensorFlow.js' form and in the one that is run, from the same fed numbers. */
+interface Forms {
+  readonly fed: readonly Value[];
+  readonly plain: Value;
+  readonly other: Value;
+}
+
 /** Largest difference between the two forms on random numbers, relative to the largest value. */
-function difference(convolution: Convolution): number {
+function difference(forms: (graph: Graph) => Forms): number {
   return withSession((c, session) => {
-    const { fed, plain, other } = build(session.graph, convolution);
+    const { fed, plain, other } = forms(session.graph);
     expect(other).not.toBe(plain);
     expect(other.shape).toEqual(plain.shape);
     expect(other.dtype).toBe(plain.dtype);
-    const tensors = fed.map(({ shape }, which) => {
-      const random = randomStream(3, 'lowering', which);
-      const size = shape.reduce((product, side) => product * side, 1);
-      return NativeTensor.from(
-        c,
-        DTYPE.float32,
-        shape,
-        Float32Array.from({ length: size }, () => random.normal()),
-      );
-    });
-    const fetched = [plain, other].map((value) => session.graph.cast(value, DTYPE.float32).out);
+    const fetches = [plain, other].map((value) => session.graph.cast(value, DTYPE.float32).out);
+    const tensors = fed.map((value, which) => randomTensor(c, value.shape, which));
     const results = session.run(
-      { feeds: fed.map((value) => value.out), fetches: fetched, targets: [] },
+      { feeds: fed.map((value) => value.out), fetches, targets: [] },
       tensors.map((tensor) => tensor.pointer),
       'both forms',
     );
-    const [expected, actual] = results.map((tensor) => new Float32Array(viewOf(c, tensor).slice().buffer)) as [
-      Float32Array,
-      Float32Array,
-    ];
+    const [expected, actual] = results.map((tensor) => new Float32Array(viewOf(c, tensor).slice().buffer));
     for (const tensor of results) c.TF_DeleteTensor(tensor);
     for (const tensor of tensors) tensor.delete();
-    const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    return expected.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i]!)), 0) / scale;
+    const scale = expected!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    return expected!.reduce((most, value, i) => Math.max(most, Math.abs(value - actual![i]!)), 0) / scale;
   });
 }
 
-const form = (convolution: Convolution): string => withSession((_c, session) => build(session.graph, convolution).other.op);
+function randomTensor(c: CApi, shape: readonly number[], which: number): NativeTensor {
+  const random = randomStream(3, 'lowering', which);
+  const values = Float32Array.from({ length: elements(shape) }, () => random.normal());
+  return NativeTensor.from(c, DTYPE.float32, shape, values);
+}
+
+const form = (convolution: Convolution): string =>
+  withSession((_c, session) => filterGradient(session.graph, convolution).other.op);
 
 const SAME: Convolution = { x: [32, 4, 4, 128], kernel: [3, 3, 128], stride: 1, padding: 'SAME' };
 const CASES: Readonly<Record<string, Convolution>> = {
@@ -112,19 +121,52 @@ const BFLOAT16_ROUNDING = 2 ** -7;
 
 describe.skipIf(!library)('the gradient of convolution weights as a forward convolution', () => {
   test.each(Object.entries(CASES))('%s: the same to float32 rounding', (_name, convolution) => {
-    expect(difference(convolution)).toBeLessThan(FLOAT32_ROUNDING);
+    expect(difference((graph) => filterGradient(graph, convolution))).toBeLessThan(FLOAT32_ROUNDING);
   });
 
   test.each(Object.entries(CASES))('%s: the same to bfloat16 rounding', (_name, convolution) => {
-    expect(difference({ ...convolution, dtype: DTYPE.bfloat16 })).toBeLessThanOrEqual(BFLOAT16_ROUNDING);
+    expect(difference((graph) => filterGradient(graph, { ...convolution, dtype: DTYPE.bfloat16 }))).toBeLessThanOrEqual(
+      BFLOAT16_ROUNDING,
+    );
   });
 
   test.each<[string, Convolution]>([
     ['1x1 kernels', { ...SAME, kernel: [1, 1, 128] }],
-    ['few channels', { ...SAME, x: [32, 4, 4, 64] }],
+    ['few channels', { ...SAME, x: [32, 4, 4, 32] }],
     ['few images', { ...SAME, x: [8, 4, 4, 128] }],
     ['large maps', { ...SAME, x: [32, 16, 16, 128] }],
   ])('%s keep their own kernel', (_name, convolution) => {
     expect(form(convolution)).toBe('Conv2DBackpropFilter');
+  });
+});
+
+/** Rows [1, 1, n] times columns [1, n, 1], as TensorFlow.js multiplies reshaped vectors. */
+function product(graph: Graph, left: Value, right: Value): Forms {
+  const row = (x: Value): Value => {
+    const shape = graph.constant(DTYPE.int32, [3], Int32Array.of(1, 1, elements(x.shape)));
+    return graph.apply('Reshape', [x, shape], [attribute('T', 'type', DTYPE.float32), attribute('Tshape', 'type', DTYPE.int32)]);
+  };
+  const transposed = [attribute('adj_x', 'bool', false), attribute('adj_y', 'bool', true)];
+  const attributes = [attribute('T', 'type', DTYPE.float32), ...transposed];
+  const plain = graph.apply('BatchMatMulV2', [row(left), row(right)], attributes);
+  return { fed: [...new Set([left, right])], plain, other: lowered(graph, plain, attributes) };
+}
+
+describe.skipIf(!library)("a vector's product with itself as a sum of squares", () => {
+  const vector = (graph: Graph): Value => graph.placeholder(DTYPE.float32, [7, 300]);
+
+  test('is the same to rounding', () => {
+    const error = difference((graph) => {
+      const x = vector(graph);
+      return product(graph, x, x);
+    });
+    expect(error).toBeLessThan(FLOAT32_ROUNDING);
+  });
+
+  test("two vectors' product stays one", () => {
+    withSession((_c, { graph }) => {
+      const { plain, other } = product(graph, vector(graph), vector(graph));
+      expect(other).toBe(plain);
+    });
   });
 });

@@ -18,8 +18,16 @@ const filterGradient: ReplacedKernel<Attributes> = ({ inputs, attrs, original })
   const isPointwise = filterShape[0] === 1 && filterShape[1] === 1;
   if (!isPointwise || down * right === 1 || dataFormat !== 'NHWC') return original(inputs, attrs);
   const x = inputs['x'] as tf.Tensor;
-  const seen = tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, down, right, 1]);
-  return original({ ...inputs, x: seen }, { ...attrs, strides: 1, pad: 'valid' });
+  return original({ ...inputs, x: everyNth(x, down, right) }, { ...attrs, strides: 1, pad: 'valid' });
 };
+
+/** Every so many rows and columns of [N, H, W, C], from the first. Slices copy whole pixels, strided slices number by number. */
+function everyNth(x: tf.Tensor, down: number, right: number): tf.Tensor {
+  const [n, height, width, channels] = x.shape as [number, number, number, number];
+  if (height % down !== 0 || width % right !== 0) return tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, down, right, 1]);
+  const [rows, columns] = [height / down, width / right];
+  const cells = tf.reshape(x, [n * rows, down, columns, right * channels]);
+  return tf.reshape(tf.slice(cells, [0, 0, 0, 0], [n * rows, 1, columns, channels]), [n, rows, columns, channels]);
+}
 
 export const POINTWISE_KERNELS: Readonly<Record<string, ReplacedKernel<Attributes>>> = { Conv2DBackpropFilter: filterGradient };

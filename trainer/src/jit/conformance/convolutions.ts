@@ -8,6 +8,7 @@ const DILATED = { gradient: 'none' } as const;
 const conv2d: ConformanceCase[] = [
   op('conv2d 1x1', { x: real(2, 5, 7, 3), w: real(1, 1, 3, 4) }, ({ x, w }) => tf.conv2d(x, w, 1, 'same')),
   op('conv2d 1x1, stride 2', { x: real(2, 7, 7, 3), w: real(1, 1, 3, 4) }, ({ x, w }) => tf.conv2d(x, w, 2, 'valid')),
+  op('conv2d 1x1, stride 2, even sides', { x: real(3, 8, 6, 3), w: real(1, 1, 3, 4) }, ({ x, w }) => tf.conv2d(x, w, 2, 'valid')),
   op('conv2d 3x3 same', { x: real(2, 5, 7, 3), w: real(3, 3, 3, 4) }, ({ x, w }) => tf.conv2d(x, w, 1, 'same')),
   op('conv2d 3x3 valid', { x: real(2, 5, 7, 3), w: real(3, 3, 3, 4) }, ({ x, w }) => tf.conv2d(x, w, 1, 'valid')),
   op('conv2d 5x5 same', { x: real(1, 9, 8, 2), w: real(5, 5, 2, 3) }, ({ x, w }) => tf.conv2d(x, w, 1, 'same')),
