@@ -51,7 +51,7 @@ async function check([name, command]) {
   return countCheck(code === 0);
 }
 
-/** Tests of the compiled engine skip themselves where there is no library; a failed installation fails them. */
+/** Tests of the compiled engine are skipped where there can be no library; a failed installation fails them. */
 async function installLibrary() {
   const { code } = await run(tool('trainer/bin/trainer.mjs', 'setup'), { show: true });
   if (code !== 0) say('the tests go on without the native library');

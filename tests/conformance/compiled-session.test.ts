@@ -4,14 +4,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sessionSuite } from '../../trainer/src/jit/conformance/session-suite.js';
 import type { StepFunction } from '../../trainer/src/jit/contract.js';
 import type { TensorFlowSession } from '../../trainer/src/jit/session.js';
+import { noLibrary } from '../support/library.js';
 import { openCompiled, threadsOf } from './compiled.js';
 
-sessionSuite({ name: 'the compiled engine', open: openCompiled });
+describe.skipIf(noLibrary)('with the native library', () => {
+  sessionSuite({ name: 'the compiled engine', open: openCompiled });
+});
 
 const floats = (...values: number[]) => ({ dtype: 'float32' as const, shape: [values.length], data: Float32Array.from(values) });
 const x = floats(1, 2, 3);
 
-describe('what cannot be compiled', () => {
+describe.skipIf(noLibrary)('what cannot be compiled', () => {
   let session: TensorFlowSession;
   const warnings: string[] = [];
   beforeEach(async () => {
@@ -157,7 +160,7 @@ describe('what cannot be compiled', () => {
   });
 });
 
-describe('threads', () => {
+describe.skipIf(noLibrary)('threads', () => {
   test('a session has as many threads for one op as it was given, and they end with it', async () => {
     const before = threadsOf();
     const session = await openCompiled({ intraOpThreads: 7, interOpThreads: 3 });

@@ -7,6 +7,7 @@ import type { HostTensor, StepFunction } from '../../trainer/src/jit/contract.js
 import { NativeSession } from '../../trainer/src/jit/native-session.js';
 import { TensorFlowSession } from '../../trainer/src/jit/session.js';
 import type { CApi } from '../../trainer/src/runtime/capi.js';
+import { noLibrary } from '../support/library.js';
 import { openLibrary } from './compiled.js';
 import { countingApi } from './counting.js';
 
@@ -35,7 +36,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-describe('native objects', () => {
+describe.skipIf(noLibrary)('native objects', () => {
   let counting: ReturnType<typeof countingApi>;
   let session: TensorFlowSession;
   beforeEach(() => {
@@ -124,7 +125,7 @@ describe('native objects', () => {
   });
 });
 
-describe('memory', () => {
+describe.skipIf(noLibrary)('memory', () => {
   const residentMegabytes = (): number => {
     collectGarbage();
     return process.memoryUsage().rss / 2 ** 20;

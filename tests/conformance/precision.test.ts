@@ -9,6 +9,7 @@ import { createModel } from '../../trainer/src/nn/models.js';
 import { initialVelocity, sgdUpdate } from '../../trainer/src/optim/sgd.js';
 import { randomStream } from '../../trainer/src/random.js';
 import { DTYPE } from '../../trainer/src/runtime/capi.js';
+import { noLibrary } from '../support/library.js';
 import { openCompiled, openLibrary } from './compiled.js';
 
 const [BATCH, SIDE, CLASSES, STEPS] = [32, 16, 4, 12];
@@ -85,41 +86,47 @@ afterEach(() => tf.disposeVariables());
  * bfloat16 rounds each operand of a convolution by up to 2^-9 = 0.2%. Over eight layers and a dozen steps of training that
  * stays small: measured 0.05% of the first loss, and later losses within 0.15% of the first.
  */
-test('losses in bf16 are those in fp32 to within 0.5% at the first step and 2% over twelve, and fall alike', async () => {
-  const [full, low] = [await losses('fp32'), await losses('bf16')];
-  expect(Math.abs(low[0]! / full[0]! - 1)).toBeLessThan(0.005);
-  for (const [i, loss] of low.entries()) expect(Math.abs(loss - full[i]!)).toBeLessThan(0.02 * full[0]!);
-  for (const each of [full, low]) expect(each.at(-1)).toBeLessThan(each[0]! / 2);
-  expect(low).not.toEqual(full);
-});
+test.skipIf(noLibrary)(
+  'losses in bf16 are those in fp32 to within 0.5% at the first step and 2% over twelve, and fall alike',
+  async () => {
+    const [full, low] = [await losses('fp32'), await losses('bf16')];
+    expect(Math.abs(low[0]! / full[0]! - 1)).toBeLessThan(0.005);
+    for (const [i, loss] of low.entries()) expect(Math.abs(loss - full[i]!)).toBeLessThan(0.02 * full[0]!);
+    for (const each of [full, low]) expect(each.at(-1)).toBeLessThan(each[0]! / 2);
+    expect(low).not.toEqual(full);
+  },
+);
 
-test('in bf16 convolutions and what they pass on are bfloat16; weights, statistics, the loss and updates are float32', async () => {
-  const traced = await traceStep('bf16');
-  try {
-    const values = reachable(traced);
-    const low = values.filter((v) => v.dtype === DTYPE.bfloat16);
-    const kinds = (list: readonly Value[]) => [...new Set(list.map((v) => v.op))];
-    expect(kinds(low)).toEqual(expect.arrayContaining(['Conv2D', 'FusedBatchNormV3', 'Relu']));
-    expect(kinds(values.filter((v) => v.dtype !== DTYPE.bfloat16))).not.toContain('Conv2D');
-    // Neither the loss nor the update of weights, velocities and statistics has an op in bfloat16.
-    expect(kinds(low).filter((op) => ['Softmax', 'LogSoftmax', 'Exp', 'Log', 'AddN', 'Sub', 'Mean', 'Sum'].includes(op))).toEqual(
-      [],
-    );
-    expect(traced.assigned.length).toBeGreaterThan(40);
-    for (const { variable, value } of traced.assigned) {
-      expect(variable.read.dtype).toBe(DTYPE.float32);
-      expect(value.dtype).toBe(DTYPE.float32);
+test.skipIf(noLibrary)(
+  'in bf16 convolutions and what they pass on are bfloat16; weights, statistics, the loss and updates are float32',
+  async () => {
+    const traced = await traceStep('bf16');
+    try {
+      const values = reachable(traced);
+      const low = values.filter((v) => v.dtype === DTYPE.bfloat16);
+      const kinds = (list: readonly Value[]) => [...new Set(list.map((v) => v.op))];
+      expect(kinds(low)).toEqual(expect.arrayContaining(['Conv2D', 'FusedBatchNormV3', 'Relu']));
+      expect(kinds(values.filter((v) => v.dtype !== DTYPE.bfloat16))).not.toContain('Conv2D');
+      // Neither the loss nor the update of weights, velocities and statistics has an op in bfloat16.
+      expect(
+        kinds(low).filter((op) => ['Softmax', 'LogSoftmax', 'Exp', 'Log', 'AddN', 'Sub', 'Mean', 'Sum'].includes(op)),
+      ).toEqual([]);
+      expect(traced.assigned.length).toBeGreaterThan(40);
+      for (const { variable, value } of traced.assigned) {
+        expect(variable.read.dtype).toBe(DTYPE.float32);
+        expect(value.dtype).toBe(DTYPE.float32);
+      }
+      const statistics = values.filter((v) => v.op === 'FusedBatchNormV3' && v.out.index > 0);
+      expect(statistics.length).toBeGreaterThan(10);
+      expect(statistics.every((v) => v.dtype === DTYPE.float32)).toBe(true);
+      expect(traced.outputs.map((o) => o.value.dtype)).toEqual([DTYPE.float32]);
+    } finally {
+      traced.graph.delete();
     }
-    const statistics = values.filter((v) => v.op === 'FusedBatchNormV3' && v.out.index > 0);
-    expect(statistics.length).toBeGreaterThan(10);
-    expect(statistics.every((v) => v.dtype === DTYPE.float32)).toBe(true);
-    expect(traced.outputs.map((o) => o.value.dtype)).toEqual([DTYPE.float32]);
-  } finally {
-    traced.graph.delete();
-  }
-});
+  },
+);
 
-test('in fp32 nothing is bfloat16', async () => {
+test.skipIf(noLibrary)('in fp32 nothing is bfloat16', async () => {
   const traced = await traceStep('fp32');
   try {
     expect(reachable(traced).filter((v) => v.dtype === DTYPE.bfloat16)).toEqual([]);
