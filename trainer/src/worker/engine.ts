@@ -10,6 +10,7 @@ import { registerFusedKernels } from '../jit/kernels.js';
 import { TensorFlowSession } from '../jit/session.js';
 import { loadLibrary } from '../runtime/capi.js';
 import { describeCpu, findGpus, type Gpu } from '../runtime/devices.js';
+import { setEnvironmentDefaults } from '../runtime/environment.js';
 import { findLibrary, type LibraryLocation } from '../runtime/library.js';
 
 export interface EngineOptions {
@@ -60,7 +61,7 @@ export async function openEngine({ engine, session = {}, deterministic = false, 
   }
   const gpu = await gpuFor(library);
   // Read by the library when it loads.
-  if (deterministic) process.env['TF_DETERMINISTIC_OPS'] = '1';
+  if (deterministic) setEnvironmentDefaults({ TF_DETERMINISTIC_OPS: '1' });
   const c = loadLibrary(library.folder);
   tracingBackend();
   registerFusedKernels();
