@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -87,6 +87,48 @@ describe('download', () => {
     expect(ranges).toEqual(['bytes=150000-']);
   });
 
+  it('takes what a killed process left, however it is called, and cleans up', async () => {
+    const left = `${path}.0000000000-left.part`;
+    await writeFile(left, CONTENT.subarray(0, 150_000));
+    await writeFile(`${path}.part`, CONTENT.subarray(0, 1000));
+    await utimes(left, 1, 1);
+    handler = serve(CONTENT);
+    await start();
+    await expectWhole();
+    expect(ranges).toEqual(['bytes=150000-']);
+  });
+
+  it('of several at once one downloads, and the others wait and take its file', async () => {
+    handler = serve(CONTENT);
+    await Promise.all([start(), start(), start()]);
+    await expectWhole();
+    expect(ranges).toEqual([undefined]);
+  });
+
+  it('where the one that downloads stops, one that waited goes on from there', async () => {
+    const controller = new AbortController();
+    const waiting: string[] = [];
+    let second: Promise<void> | undefined;
+    handler = (_, response) => {
+      response.writeHead(200, { 'content-length': CONTENT.length }).write(CONTENT.subarray(0, 60_000));
+      handler = serve(CONTENT);
+    };
+    const onProgress = ({ done }: { done: number }): void => {
+      if (done < 60_000) return;
+      second ??= start({
+        onProgress: ({ what }) => {
+          waiting.push(what);
+          controller.abort(new Error('interrupted'));
+        },
+      });
+    };
+    await expect(start({ onProgress, signal: controller.signal })).rejects.toThrow('interrupted');
+    await second;
+    await expectWhole();
+    expect(waiting[0]).toBe('another process is downloading the file');
+    expect(ranges).toEqual([undefined, 'bytes=60000-']);
+  });
+
   it('takes a complete part as it is', async () => {
     await writeFile(`${path}.part`, CONTENT);
     handler = serve(CONTENT);
@@ -156,6 +198,7 @@ describe('download', () => {
     };
     await start();
     await expectWhole();
+    await rm(path);
     handler = (_, response) => response.writeHead(302, { location: '/file.bin' }).end();
     await expect(start()).rejects.toMatchObject({ exitCode: 3, message: expect.stringContaining('redirects') });
   });

@@ -1,19 +1,20 @@
 // Downloads one file with a known checksum: goes on where it broke off, and never leaves a wrong file behind.
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import { environmentError } from '../errors.js';
 import type { LoadOptions } from './contract.js';
 import { cacheError, errorCode } from './disk.js';
+import { PartFile } from './part-file.js';
 
 export interface DownloadOptions extends Pick<LoadOptions, 'onProgress' | 'signal'> {
   readonly url: string;
   /** Hexadecimal, of the whole file. */
   readonly md5: string;
-  /** Where the file goes; `<path>.part` holds what has come so far, also from one run to the next. */
+  /** Where the file goes; beside it `<path>.part` keeps what has come so far from one run to the next. */
   readonly path: string;
   /** For progress and messages: 'CIFAR-10'. */
   readonly title: string;
@@ -46,34 +47,37 @@ class Interruption extends Error {
   }
 }
 
-/** @throws TrainerError (environment) that says what went wrong, not how to do without; the signal's reason when aborted. */
+/**
+ * Brings a file that is not there yet. Where another process downloads it already, waits for that.
+ * @throws TrainerError (environment) that says what went wrong, not how to do without; the signal's reason when aborted.
+ */
 export async function download(options: DownloadOptions): Promise<void> {
-  const part = `${options.path}.part`;
+  let part: PartFile | undefined;
   try {
-    const resumed = await fetchAll(options, part);
-    if (await matches(part, options)) return await rename(part, options.path);
-    await rm(part, { force: true });
+    part = await claim(options);
+    if (!part) return;
+    const resumed = await fetchAll(options, part.path);
+    if (await matches(part.path, options)) return await part.finish();
+    await rm(part.path, { force: true });
     // What was there before the transfer may have been of another file: once more, from the start.
     if (resumed) {
-      await fetchAll(options, part);
-      if (await matches(part, options)) return await rename(part, options.path);
-      await rm(part, { force: true });
+      await fetchAll(options, part.path);
+      if (await matches(part.path, options)) return await part.finish();
     }
+    await part.remove();
   } catch (error) {
-    await removeEmpty(part);
+    await part?.leave().catch(() => undefined);
     if (error instanceof Interruption) throw environmentError(`${options.url}: ${error.message}`, { cause: error });
-    throw cacheError('write', part, error);
+    throw cacheError('write', options.path, error);
   }
   throw environmentError(`${options.url} sends another file than ${options.title} (its MD5 differs from ${options.md5})`);
 }
 
-async function removeEmpty(path: string): Promise<void> {
-  const size = await stat(path).then(
-    (s) => s.size,
-    () => 1,
-  );
-  if (size === 0) await rm(path, { force: true });
-}
+const claim = ({ path, title, signal, onProgress }: DownloadOptions): Promise<PartFile | undefined> =>
+  PartFile.claim(path, {
+    signal,
+    onWait: (done) => onProgress?.({ what: `another process is downloading ${title}`, done, unit: 'bytes' }),
+  });
 
 /** Repeats interrupted transfers until the file is complete. Returns whether older bytes were kept. */
 async function fetchAll(options: DownloadOptions, part: string): Promise<boolean> {
