@@ -71,8 +71,8 @@ describe('splitTraining', () => {
     { limit: null, valSplit: 1, message: /--val-split 1/ },
     { limit: null, valSplit: -0.1, message: /--val-split/ },
     { limit: null, valSplit: Number.NaN, message: /--val-split/ },
-    { limit: 0, valSplit: 0, message: /--limit-train 0/ },
-    { limit: 1.5, valSplit: 0, message: /--limit-train 1.5/ },
+    { limit: 0, valSplit: 0, message: /a limit of 0 images/ },
+    { limit: 1.5, valSplit: 0, message: /a limit of 1.5 images/ },
   ])('refuses limit $limit with a validation share of $valSplit', ({ limit, valSplit, message }) => {
     const attempt = () => splitTraining(setOf([0, 1, 0, 1]), { limit, valSplit, seed: 0 });
     expect(attempt).toThrow(message);

@@ -1,10 +1,10 @@
-// Which images of the training set are trained on, and which are held out to choose the best checkpoint.
+// Which images of a set are used, and which of the training set's are held out to choose the best checkpoint.
 import { usageError } from '../errors.js';
 import type { ImageSet } from './contract.js';
 import { shuffled } from './sampler.js';
 
 export interface SplitOptions {
-  /** Use this many images of the training set, validation included, as if it had no more; null = all. */
+  /** Use this many images of the set, validation included, as if it had no more; null = all. */
   readonly limit: number | null;
   /** Share of those held out for validation, in [0, 1). Above 0 at least one image is. */
   readonly valSplit: number;
@@ -23,7 +23,7 @@ export function splitTraining(
 ): { train: Uint32Array; validation: Uint32Array } {
   if (!(valSplit >= 0 && valSplit < 1)) throw usageError(`--val-split ${valSplit}: give a share from 0 up to, not including, 1`);
   if (limit !== null && !(Number.isInteger(limit) && limit > 0)) {
-    throw usageError(`--limit-train ${limit}: give a whole number of images, 1 or more`);
+    throw usageError(`a limit of ${limit} images: give a whole number, 1 or more`);
   }
   const classes = byClass(set.labels).map((indices, label) => shuffled(indices, seed, 'split', label));
   const used = Math.min(limit ?? set.count, set.count);
