@@ -9,7 +9,7 @@ const TESTS = '\\.test\\.ts$';
 const NATIVE = '^trainer/src/runtime/(capi|tensor|banner|resident)\\.ts$';
 
 const rooms = (...names) => `^trainer/src/(${names.join('|')})/`;
-const shared = '|^trainer/src/(errors|random)\\.ts$|^protocol/|(^|/)node_modules/|^node:|^[a-z_/]+$';
+const shared = '|^trainer/src/(errors|files|random)\\.ts$|^protocol/|(^|/)node_modules/|^node:|^[a-z_/]+$';
 /** A room may import itself, what all share, and these. */
 const onlyKnows = (room, others, why) => ({
   name: `${room}-zone`,

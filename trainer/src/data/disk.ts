@@ -3,30 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { environmentError, TrainerError } from '../errors.js';
+import { DISK_CAUSES, errorCode, TEMPORARY_PREFIX } from '../files.js';
 
-const TEMPORARY_PREFIX = '.tmp-';
 /** An unfinished file this old belongs to no process that still writes it. */
 const STALE_MS = 24 * 60 * 60 * 1000;
-
-const CAUSES: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space left on the disk',
-  EDQUOT: 'the disk quota is used up',
-  EROFS: 'the file system is read-only',
-  EACCES: 'permission denied',
-  EPERM: 'not permitted',
-  EIO: 'the disk reported an input/output error',
-  ENOTDIR: 'a file stands where a folder is needed',
-};
-
-/** The operating system's name of an error ('ENOENT'), or '' for any other error. */
-export const errorCode = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
 /** A failed operation on the cache as an error of exit code 3; errors of ours and bugs pass unchanged. */
 export function cacheError(action: string, path: string, error: unknown): unknown {
   const code = errorCode(error);
-  if (error instanceof TrainerError || !(code in CAUSES)) return error;
-  const cause = CAUSES[code];
+  if (error instanceof TrainerError || !(code in DISK_CAUSES)) return error;
+  const cause = DISK_CAUSES[code as keyof typeof DISK_CAUSES];
   return environmentError(
     `cannot ${action} ${path}: ${cause}; make room or grant access there, or set TRAINER_CACHE_DIR to a folder elsewhere`,
     { cause: error },

@@ -6,8 +6,9 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import { environmentError } from '../errors.js';
+import { errorCode } from '../files.js';
 import type { LoadOptions } from './contract.js';
-import { cacheError, errorCode } from './disk.js';
+import { cacheError } from './disk.js';
 import { PartFile } from './part-file.js';
 
 export interface DownloadOptions extends Pick<LoadOptions, 'onProgress' | 'signal'> {

@@ -10,8 +10,9 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod/mini';
+import { errorCode } from '../files.js';
 import type { ImageSet } from './contract.js';
-import { cacheError, errorCode, writeWhole } from './disk.js';
+import { cacheError, writeWhole } from './disk.js';
 
 const MAGIC = 'TRNPACK1';
 const PREAMBLE_BYTES = 48;

@@ -1,10 +1,8 @@
 // Files that exist whole or not at all: temporary name, fsync, rename, fsync of the folder.
 import path from 'node:path';
 import { environmentError } from '../errors.js';
+import { TEMPORARY_PREFIX } from '../files.js';
 import type { FileSystem, OpenFile } from './file-system.js';
-
-/** Prefix of everything unfinished; whoever finds such a name may remove it. */
-export const TEMPORARY_PREFIX = '.tmp-';
 
 /** Bytes handed to the operating system at once, so that hashing and copying never hold the thread for long. */
 const CHUNK_BYTES = 1 << 20;

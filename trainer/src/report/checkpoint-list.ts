@@ -1,9 +1,10 @@
 // Finds the checkpoints in a run's checkpoints folder, and the newest of them that is whole.
 import path from 'node:path';
 import { EXIT, environmentError, TrainerError } from '../errors.js';
+import { errorCode } from '../files.js';
 import { readCheckpoint } from './checkpoint-files.js';
 import type { Checkpoint } from './contract.js';
-import { errorCode, type FileSystem } from './file-system.js';
+import type { FileSystem } from './file-system.js';
 import { ioError } from './io-error.js';
 
 /** Prefix of a checkpoint whose successor of the same step may not be in place yet. */

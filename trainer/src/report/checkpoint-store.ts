@@ -1,6 +1,7 @@
 // The checkpoints of one run: a new one appears whole or not at all, old ones go, pointers name the last and the best.
 import path from 'node:path';
-import { TEMPORARY_PREFIX, writeAtomically } from './atomic.js';
+import { TEMPORARY_PREFIX } from '../files.js';
+import { writeAtomically } from './atomic.js';
 import { readManifest, writeCheckpointFiles } from './checkpoint-files.js';
 import { checkpointFolders, REPLACED_PREFIX } from './checkpoint-list.js';
 import type { Checkpoint } from './contract.js';

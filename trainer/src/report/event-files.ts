@@ -2,8 +2,9 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { MetricRecord } from '@trainer/protocol';
+import { errorCode } from '../files.js';
 import { writeAll } from './atomic.js';
-import { errorCode, type FileSystem, makeFolders, type OpenFile } from './file-system.js';
+import { type FileSystem, makeFolders, type OpenFile } from './file-system.js';
 import { eventFileName, resumeRecord, type ScalarEvent, scalarRecord, versionRecord } from './tensorboard.js';
 
 type Model = MetricRecord['model'];

@@ -1,5 +1,6 @@
 // The few file operations that runs and checkpoints need, as an interface, so that tests can fail each call in turn.
 import fs from 'node:fs/promises';
+import { errorCode } from '../files.js';
 
 /** An open file. `write` may take fewer bytes than offered, as the operating system may. */
 export interface OpenFile {
@@ -60,10 +61,6 @@ export const nodeFileSystem: FileSystem = {
     }
   },
 };
-
-/** The operating system's name of an error ('ENOSPC'), or '' for any other error. */
-export const errorCode = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
 /** Makes a folder and those above it; one that exists is fine. */
 export async function makeFolders(fileSystem: FileSystem, path: string): Promise<void> {

@@ -1,6 +1,7 @@
 // Reads the weights that a run starts from instead of random ones (`--init FILE`): safetensors with torchvision's names.
 import { environmentError, usageError } from '../errors.js';
-import { errorCode, type FileSystem, nodeFileSystem } from './file-system.js';
+import { errorCode } from '../files.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { ioError } from './io-error.js';
 import { type FloatTensor, fromTorchLayout } from './layout.js';
 import { asFloatTensor, decodeSafetensors } from './safetensors.js';

@@ -1,15 +1,15 @@
 // Turns what the operating system says about a file into the one line that a user can act on.
 import { environmentError, TrainerError } from '../errors.js';
-import { errorCode } from './file-system.js';
+import { DISK_CAUSES, errorCode } from '../files.js';
 
 const CAUSES: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space left on the disk; free some, or choose a folder on another disk with --out',
-  EDQUOT: 'your disk quota is used up; free some, or choose a folder on another disk with --out',
-  EROFS: 'the file system is read-only; choose a folder you can write to with --out',
-  EACCES: 'permission denied; make the folder writable, or choose another with --out',
-  EPERM: 'not permitted; make the folder writable, or choose another with --out',
-  EIO: 'the disk reported an input/output error; check it, or choose a folder on another disk with --out',
-  ENOTDIR: 'a file stands where a folder is needed; move it, or choose another folder with --out',
+  ENOSPC: `${DISK_CAUSES.ENOSPC}; free some, or choose a folder on another disk with --out`,
+  EDQUOT: `${DISK_CAUSES.EDQUOT}; free some, or choose a folder on another disk with --out`,
+  EROFS: `${DISK_CAUSES.EROFS}; choose a folder you can write to with --out`,
+  EACCES: `${DISK_CAUSES.EACCES}; make the folder writable, or choose another with --out`,
+  EPERM: `${DISK_CAUSES.EPERM}; make the folder writable, or choose another with --out`,
+  EIO: `${DISK_CAUSES.EIO}; check it, or choose a folder on another disk with --out`,
+  ENOTDIR: `${DISK_CAUSES.ENOTDIR}; move it, or choose another folder with --out`,
   ENOENT: 'it does not exist; check the path',
   EISDIR: 'a folder stands where a file is needed; move it, or choose another folder with --out',
   EMFILE: 'too many files are open; raise the limit with "ulimit -n"',

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { environmentError } from '../errors.js';
-import { errorCode, type FileSystem } from './file-system.js';
+import { errorCode } from '../files.js';
+import type { FileSystem } from './file-system.js';
 
 const PREFIX = '.writer-';
 
