@@ -2,6 +2,7 @@
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tarOf, zipBomb } from '../../trainer/src/data/files/test-archives.js';
 import { writeImageFolder } from '../support/images.js';
 import { runTrainer, temporaryFolder } from '../support/trainer.js';
 
@@ -19,6 +20,10 @@ beforeAll(async () => {
   await writeImageFolder(at('broken-image'), { train: 6, test: 3 });
   await writeFile(at('broken-image', 'train', 'amber', '0.png'), 'not an image');
   await writeFile(at('broken.tar.gz'), 'not an archive');
+  await writeFile(at('bomb.zip'), zipBomb());
+  await writeFile(at('leaving.tar'), tarOf([{ path: 'train/a/0.png' }, { path: '../evil.png', bytes: Buffer.from('evil') }]));
+  await writeFile(at('secret.safetensors'), 'unreadable');
+  await chmod(at('secret.safetensors'), 0);
   await writeFile(at('bad.yaml'), 'depth: 20\nlr: [1');
   await writeFile(at('file'), '');
   await mkdir(at('read-only'));
@@ -26,8 +31,10 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-/** Root may write into any folder but those of the kernel. */
-const READ_ONLY = process.getuid?.() === 0 && process.platform === 'linux' ? '/sys/trainer-runs' : 'read-only';
+/** Root may write into any folder, and read any file, but those of the kernel. */
+const IS_ROOT = process.getuid?.() === 0 && process.platform === 'linux';
+const READ_ONLY = IS_ROOT ? '/sys/trainer-runs' : 'read-only';
+const UNREADABLE = IS_ROOT ? '/proc/self/mem' : 'secret.safetensors';
 
 interface Case {
   readonly title: string;
@@ -52,6 +59,13 @@ const CASES: readonly Case[] = [
   { title: 'an empty class', args: start('--data', 'empty-class'), code: 2, line: /nothing/ },
   { title: 'one class only', args: start('--data', 'one-class'), code: 2, line: /class/ },
   { title: 'a broken archive', args: start('--data', 'broken.tar.gz'), code: 2, line: /broken\.tar\.gz/ },
+  { title: 'a zip bomb', args: start('--data', 'bomb.zip'), code: 2, line: /bomb\.zip.*like a bomb/ },
+  {
+    title: 'an archive with a path that leaves it',
+    args: start('--data', 'leaving.tar'),
+    code: 2,
+    line: /leaving\.tar.*\.\.\/evil/,
+  },
   { title: 'a broken image', args: start('--data', 'broken-image'), code: 2, line: /amber.0\.png.*--skip-bad-images/ },
   { title: 'an out that is a file', args: start('--data', 'good', '--out', 'file'), code: 3, line: /file.*--out/ },
   {
@@ -59,6 +73,12 @@ const CASES: readonly Case[] = [
     args: start('--data', 'good', '--out', READ_ONLY),
     code: 3,
     line: /(read-only|trainer-runs).*--out/,
+  },
+  {
+    title: 'weights that cannot be read',
+    args: start('--data', 'good', '--model', 'plain', '--init', UNREADABLE),
+    code: 3,
+    line: /cannot read .*(secret|mem).*/,
   },
   { title: 'a depth that no network has', args: start('--data', 'good', '--depth', '21'), code: 2, line: /21/ },
   { title: 'a run that does not exist', args: ['start', '--resume', 'runs/none'], code: 5, line: /none/ },
@@ -76,9 +96,7 @@ describe('a mistake', () => {
       expect(ended.code).toBe(code);
       expect(ended.stdout).toBe('');
       // Nothing half-written is left.
-      expect((await readdir(folder.path)).filter((name) => name !== 'runs').sort()).toEqual(
-        before.filter((name) => name !== 'runs'),
-      );
+      expect((await readdir(folder.path)).sort()).toEqual(before);
     });
   }
 

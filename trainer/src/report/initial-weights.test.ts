@@ -2,6 +2,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodeFileSystem } from './file-system.js';
 import { loadInitialWeights } from './initial-weights.js';
 import { encodeSafetensors } from './safetensors.js';
 
@@ -55,6 +56,11 @@ test('what cannot be read is said in one line', async () => {
   expect(await failure(await file('weights.pt', 'PK\u0003\u0004'))).toMatchObject({
     exitCode: 2,
     message: expect.stringMatching(/is a PyTorch pickle, which can run code: convert it with safetensors\.torch\.save_file/),
+  });
+  const locked = { ...nodeFileSystem, readFile: () => Promise.reject(Object.assign(new Error('no'), { code: 'EACCES' })) };
+  expect(await loadInitialWeights('locked', locked).catch((error: unknown) => error)).toMatchObject({
+    exitCode: 3,
+    message: 'cannot read locked: permission denied; make it readable, or give --init another file',
   });
   expect(await failure(await file('cut.safetensors', 'abc'))).toMatchObject({ exitCode: 3 });
   expect(await failure(await file('empty.safetensors', encodeSafetensors({})))).toMatchObject({

@@ -32,6 +32,8 @@ async function read(fileSystem: FileSystem, path: string): Promise<Uint8Array> {
     if (errorCode(error) === 'ENOENT') throw usageError(`there is no file ${path}: check what --init says`);
     if (errorCode(error) === 'EISDIR')
       throw usageError(`${path} is a folder: give --init a .safetensors file, such as one of those in a checkpoint`);
+    if (errorCode(error) === 'EACCES')
+      throw environmentError(`cannot read ${path}: permission denied; make it readable, or give --init another file`);
     throw ioError('read', path, error);
   }
   // PyTorch's own format is a zip archive, or a pickle (protocol 2) in old versions.

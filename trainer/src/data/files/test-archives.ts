@@ -1,4 +1,5 @@
 // Archives for tests, made in memory, honest and hostile.
+import { zipSync } from 'fflate';
 import { Header } from 'tar';
 
 export interface TarFile {
@@ -27,6 +28,12 @@ export function tarOf(files: readonly TarFile[]): Buffer {
     return [header, bytes, Buffer.alloc((BLOCK - (bytes.length % BLOCK)) % BLOCK)];
   });
   return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);
+}
+
+/** 300 MB of zeros in five images of train/a/, some 300 KB long. */
+export function zipBomb(): Uint8Array {
+  const zeros = new Uint8Array(60_000_000);
+  return zipSync(Object.fromEntries([0, 1, 2, 3, 4].map((i) => [`train/a/${i}.png`, zeros])), { level: 1 });
 }
 
 /** A folder `a` with one.txt ('one') and two.txt (500 times 'two'), by Python's tarfile and lzma: nothing here writes xz. */
