@@ -34,7 +34,11 @@ export const RULES = [
   ),
   onlyKnows('runtime', [], 'runtime is the lowest room'),
   onlyKnows('jit', ['runtime'], 'jit stands on runtime alone'),
-  onlyKnows('fallback', ['jit/contract.ts', 'nn/kernels.ts'], "fallback implements jit's contract and nn's kernels"),
+  onlyKnows(
+    'fallback',
+    ['jit/contract.ts', 'jit/shapes.ts', 'nn/kernels.ts'],
+    "fallback implements jit's contract and nn's kernels",
+  ),
   onlyKnows('nn', ['jit/contract.ts'], 'models and layers know the engine only by its contract'),
   onlyKnows('optim', [], 'optimizers are plain functions'),
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),

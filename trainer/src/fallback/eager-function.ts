@@ -1,6 +1,7 @@
 // A step function as the fallback engine calls it: host memory in, eager ops, host memory out, nothing left behind.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Compiled, HostDType, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from '../jit/contract.js';
+import { DEFAULT_MAX_TRACES, HOST_ARRAYS, signature, tooManyTraces } from '../jit/shapes.js';
 import type { BackendWasm } from './heap.js';
 
 /** What an eager function asks of its session. */
@@ -23,10 +24,6 @@ export interface Host {
 }
 
 type Into = Partial<Record<string, HostTensor>>;
-
-const DEFAULT_MAX_TRACES = 8;
-
-const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array } as const;
 
 export class EagerFunction<O extends Tensors> implements Compiled<O> {
   readonly name: string;
@@ -106,19 +103,15 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
         );
     }
     const key = signature(inputs);
-    if (!this.#signatures.has(key) && this.#signatures.size >= this.#maxTraces) {
-      const last = [...this.#signatures].at(-1);
-      throw new Error(
-        `${this.name}: called with more than ${this.#maxTraces} sets of shapes, the newest ${key}, before it ${last}; pad inputs to a fixed shape or raise maxTraces`,
-      );
-    }
+    if (!this.#signatures.has(key) && this.#signatures.size >= this.#maxTraces)
+      throw tooManyTraces(this.name, { most: this.#maxTraces, newest: key, before: [...this.#signatures].at(-1) });
   }
 
   #collect(results: Tensors, into: Into): Record<keyof O, HostTensor> {
     const entries = Object.entries(results).map(([name, tensor]) => {
       if (!(tensor instanceof tf.Tensor)) throw new Error(`${this.name}: result ${name} is not a tensor`);
       const dtype = tensor.dtype as HostDType;
-      const target = into[name] ?? { dtype, shape: [...tensor.shape], data: new ARRAYS[dtype](tensor.size) };
+      const target = into[name] ?? { dtype, shape: [...tensor.shape], data: new HOST_ARRAYS[dtype](tensor.size) };
       if (target.data.length !== tensor.size)
         throw new Error(`${this.name}: result ${name} has ${tensor.size} values, the memory given for it ${target.data.length}`);
       target.data.set(this.#host.backend.typedArrayFromHeap(tensor));
@@ -127,11 +120,6 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     return Object.fromEntries(entries) as Record<keyof O, HostTensor>;
   }
 }
-
-const signature = (inputs: HostTensors): string =>
-  Object.entries(inputs)
-    .map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape}]`)
-    .join(' ');
 
 /** Copies the inputs to the heap; bytes become int32, which is what tfjs has for them. */
 function toTensors(inputs: HostTensors): Tensors {

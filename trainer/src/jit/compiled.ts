@@ -1,8 +1,9 @@
 // A step function compiled for the shapes it is called with: a trace per set of shapes, each with memory to be fed from.
 import type { CApi, Pointer } from '../runtime/capi.js';
 import { bytesOf, elements, NativeTensor, viewOf } from '../runtime/tensor.js';
-import type { Compiled, HostDType, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from './contract.js';
+import type { Compiled, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from './contract.js';
 import type { RunPlan } from './native-session.js';
+import { DEFAULT_MAX_TRACES, HOST_ARRAYS, signature, tooManyTraces } from './shapes.js';
 import { dtypeNumber, type InputSpec } from './trace.js';
 
 /** What one trace needs to run: native memory for the inputs, and where results come from. */
@@ -32,9 +33,6 @@ interface Prepared extends Executable {
 }
 
 type Into = Partial<Record<string, HostTensor>>;
-
-const DEFAULT_MAX_TRACES = 8;
-const signature = (inputs: readonly InputSpec[]): string => inputs.map((i) => `${i.name}:${i.dtype}[${i.shape}]`).join(' ');
 
 export class CompiledFunction<O extends Tensors> implements Compiled<O> {
   readonly name: string;
@@ -104,18 +102,15 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
     const specs = Object.keys(inputs).map(
       (name): InputSpec => ({ name, dtype: inputs[name]!.dtype, shape: [...inputs[name]!.shape] }),
     );
-    const key = signature(specs);
+    const key = signature(inputs);
     this.#last = this.#prepared.get(key) ?? this.#trace(key, specs);
     return this.#last;
   }
 
   #trace(key: string, inputs: readonly InputSpec[]): Prepared {
     const most = this.#options.maxTraces ?? DEFAULT_MAX_TRACES;
-    if (this.#prepared.size >= most) {
-      throw new Error(
-        `${this.name}: called with more than ${most} sets of shapes, the newest ${key}, before it ${[...this.#prepared.keys()].at(-1)}; pad inputs to a fixed shape or raise maxTraces`,
-      );
-    }
+    if (this.#prepared.size >= most)
+      throw tooManyTraces(this.name, { most, newest: key, before: [...this.#prepared.keys()].at(-1) });
     const executable = this.#host.compile(this.#fn, inputs, { ...this.#options, name: this.name });
     const fed = inputs.map((spec) => new NativeTensor(this.#host.c, dtypeNumber(spec.dtype), spec.shape));
     const prepared: Prepared = { ...executable, inputs, fed, pointers: fed.map((t) => t.pointer) };
@@ -157,14 +152,7 @@ function matches(specs: readonly InputSpec[], inputs: HostTensors): boolean {
   });
 }
 
-const ARRAYS: Readonly<Record<HostDType, new (length: number) => HostTensor['data']>> = {
-  float32: Float32Array,
-  int32: Int32Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-};
-
 /** Fresh memory for a result. */
 function emptyTensor({ dtype, shape }: InputSpec): HostTensor {
-  return { dtype, shape, data: new ARRAYS[dtype](elements(shape)) };
+  return { dtype, shape, data: new HOST_ARRAYS[dtype](elements(shape)) };
 }
