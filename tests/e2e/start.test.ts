@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeImageFolder } from '../support/images.js';
+import { noLibrary } from '../support/library.js';
 import { runTrainer, startTrainer, temporaryFolder } from '../support/trainer.js';
 
 const folder = await temporaryFolder();
@@ -140,7 +141,7 @@ describe('trainer start', () => {
     expect(await readdir(runPath())).toEqual(expect.arrayContaining(['seeds-seed42', 'seeds-seed43']));
   });
 
-  it('trains on WebAssembly to the same losses, within rounding', async () => {
+  it.skipIf(noLibrary)('trains on WebAssembly to the same losses, within rounding', async () => {
     const ended = await start('wasm', '--engine', 'wasm', '--max-steps', '3').ended;
     expect(ended.code, ended.stderr).toBe(0);
     const short = await start('short', '--max-steps', '3').ended;
