@@ -3,8 +3,8 @@
 // The gradient of a convolution's weights,
 //   dw[a, b, i, o] = sum over n, h, w of x[n, s h + a, s w + b, i] * dy[n, h, w, o],
 // is itself a convolution: of x with its channels as batch, by dy as kernel, dilated by the stride, summed over n as its
-// channels. oneDNN's forward kernel is up to four times as fast as its kernel for weight gradients, which, run on
-// TensorFlow's thread pool, rearranges x and dy anew for each pair of channel blocks.
+// channels. oneDNN's forward kernel is up to four times as fast as its kernel for weight gradients, which on TensorFlow's thread
+// pool takes twice as long as on OpenMP's threads (infra/decisions/0004-speed.md).
 import { DTYPE } from '../runtime/capi.js';
 import { elements } from '../runtime/tensor.js';
 import { type Attribute, attribute } from './attributes.js';
