@@ -259,5 +259,8 @@ describe('slow work', () => {
       clock.pass(100);
     }
     expect(text()).toBe('decoding ──────────── 0/100 images\n');
+    // An archive is read to its end before its last images are decoded.
+    for (let i = 0; i < 5; i++) reporter.progress({ what: 'decoding', done: 100, total: 100, unit: 'images' });
+    expect(text()).toBe('decoding ──────────── 0/100 images\n');
   });
 });

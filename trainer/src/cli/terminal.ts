@@ -59,6 +59,7 @@ class TerminalReporter implements Reporter {
   readonly #mode: 'live' | 'plain' | 'none';
   #step: StepEvent | undefined;
   #work: Work | undefined;
+  #finishedWork: string | undefined;
   #phase: ProgressState['phase'] = 'training';
   #epochStart: number;
   #skippedSteps = 0;
@@ -111,11 +112,15 @@ class TerminalReporter implements Reporter {
 
   readonly progress = (work: Work): void => {
     if (this.#mode === 'none' || this.#closed) return;
+    const isDone = work.done === work.total;
+    // What is read to its end may still be worked on, and go on telling so.
+    if (isDone && work.what === this.#finishedWork) return;
     const isNew = work.what !== this.#work?.what;
     this.#work = work;
+    this.#finishedWork = isDone ? work.what : undefined;
     // A log shows that something began, and then that it goes on.
     if ((isNew && this.#mode === 'plain') || this.#clock.now() >= this.#next) this.#draw();
-    if (work.done === work.total) this.#endWork();
+    if (isDone) this.#endWork();
   };
 
   notice(line: string): void {
