@@ -35,6 +35,8 @@ export const METRICS = {
     better: 'higher',
     doc: 'Share of the test set classified right. Looked at once per epoch, never chooses.',
   },
+  'epoch/train_loss': { unit: '', better: 'lower', doc: 'Mean of the loss over all training images of the epoch.' },
+  'epoch/train_error': { unit: '%', better: 'lower', doc: 'Share of all training images of the epoch classified wrong.' },
   lr: { unit: '', better: 'none', doc: 'Learning rate of the step.' },
   'time/images_per_sec': {
     unit: 'img/s',

@@ -146,6 +146,8 @@ describe('metrics', () => {
       'val/accuracy % higher',
       'test/loss  lower',
       'test/accuracy % higher',
+      'epoch/train_loss  lower',
+      'epoch/train_error % lower',
       'lr  none',
       'time/images_per_sec img/s higher',
       'time/step_ms ms lower',

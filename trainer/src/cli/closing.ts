@@ -20,9 +20,11 @@ export function closingLines({ config, status, path, seeds, env }: ClosingOption
   ];
 }
 
-/** As the user came here: by `npm start`, whose arguments follow `--`, or by name. */
-const startCommand = (env: NodeJS.ProcessEnv): string =>
-  env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'trainer start';
+/** As the user came here: by `npm start`, whose arguments follow `--`, by `npx`, or by name. */
+const startCommand = (env: NodeJS.ProcessEnv): string => {
+  if (env['npm_lifecycle_event'] === 'start') return 'npm start --';
+  return env['npm_command'] === 'exec' ? 'npx trainer start' : 'trainer start';
+};
 
 function nextFlags({ config, status, path, seeds }: Omit<ClosingOptions, 'env'>): string {
   const data = config.data === 'auto' ? '' : ` --data ${quoted(config.data)}`;

@@ -9,13 +9,13 @@ test('the flags of trainer start change only on purpose', () => {
       '--skip-bad-images --init --freeze --preset --epochs --max-steps --max-time --target-acc --batch-size --lr --momentum',
       '--weight-decay --schedule --warmup --label-smoothing --no-decay-norm --precision --engine --seed --deterministic --keep',
       '--checkpoint-every --seeds --out --name --tags --notes --resume --config --print-config --dry-run --fast-dev-run --quiet',
-      '--verbose --json --no-progress --color --yes',
+      '--verbose --json --no-progress --color',
     ].join(' '),
   );
 });
 
 test('the flags of the other commands change only on purpose', () => {
-  expect(optionsOf('setup').map(flagOf)).toEqual(['--variant', '--quiet', '--verbose', '--no-progress', '--color', '--yes']);
+  expect(optionsOf('setup').map(flagOf)).toEqual(['--variant', '--quiet', '--verbose', '--no-progress', '--color']);
   expect(optionsOf('doctor').map(flagOf)).toEqual(['--quiet', '--verbose', '--json', '--color']);
   expect(optionsOf('bench step').map(flagOf)).toEqual([
     ...['--depth', '--batch-size', '--precision', '--engine', '--steps', '--quiet', '--verbose', '--json', '--color'],

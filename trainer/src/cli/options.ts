@@ -174,7 +174,6 @@ const OUTPUT = {
   json: { type: boolean, default: false, commands: ['start', 'doctor', 'bench step'], help: 'One JSON document on stdout' },
   progress: { type: boolean, default: true, commands: ['start', 'setup'], help: 'Draw no progress line: a plain line an epoch' },
   color: { type: choice('auto', 'always', 'never'), default: 'auto', commands: ALL, help: 'Colours' },
-  yes: { type: boolean, short: 'y', default: false, commands: ['start', 'setup'], help: 'Answer yes to every question' },
 } satisfies Section;
 
 const OTHER = {

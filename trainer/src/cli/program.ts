@@ -29,7 +29,7 @@ export function createProgram(io: Io, version: string, onCommand: (invocation: I
     addCommand(parent, name, io).action((...given: unknown[]) => {
       // Commander passes positional arguments, then options, then the command.
       const command = given.at(-1) as Command;
-      onCommand({ command: name, flags: command.opts(), words: command.args });
+      onCommand({ command: name, flags: typedFlags(command), words: command.args });
     });
   }
   return program;
@@ -60,6 +60,12 @@ function addCommand(parent: Command, name: CommandName, io: Io): Command {
   for (const option of optionsOf(name)) addOption(command, option);
   return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}\n`).join('')}`);
 }
+
+/** Only what was typed: commander gives `--no-x` options a default of true, which would beat variables and files. */
+const typedFlags = (command: Command): RawFlags =>
+  Object.fromEntries(
+    Object.entries<string | boolean>(command.opts()).filter(([name]) => command.getOptionValueSource(name) === 'cli'),
+  );
 
 function addOption(command: Command, name: OptionName): void {
   const { type, metavar, help, group, short, alias } = OPTIONS[name];

@@ -70,7 +70,7 @@ describe('precedence', () => {
       ...{ seeds: 1, out: 'runs', name: null, tags: [], notes: null, resume: null },
       ...{ printConfig: false, dryRun: false, fastDevRun: false },
     });
-    expect(output).toEqual({ quiet: false, verbose: false, json: false, progress: true, color: 'auto', yes: false });
+    expect(output).toEqual({ quiet: false, verbose: false, json: false, progress: true, color: 'auto' });
   });
 });
 

@@ -34,7 +34,6 @@ export interface OutputOptions {
   readonly json: boolean;
   readonly progress: boolean;
   readonly color: 'auto' | 'always' | 'never';
-  readonly yes: boolean;
 }
 
 /** `trainer start` as asked: what was said of the configuration, and by whom; everything else resolved. */

@@ -6,7 +6,7 @@ import { wheelSet } from '../runtime/wheels.js';
 import { InstallBar } from './install-bar.js';
 import { runSetup } from './setup.js';
 
-const options = { variant: 'cpu', quiet: false, verbose: false, progress: true, color: 'never', yes: false } as const;
+const options = { variant: 'cpu', quiet: false, verbose: false, progress: true, color: 'never' } as const;
 let python: FakePython;
 let said = '';
 

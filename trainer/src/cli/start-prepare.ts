@@ -13,7 +13,7 @@ import { createLearner, createModels, type GivenWeights, initialValues } from '.
 import { quickSize, timeSteps } from '../worker/quick.js';
 import type { Learner } from '../worker/step.js';
 import { type CompleteConfig, completeConfig } from './config.js';
-import type { PresetName } from './presets.js';
+import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
 import type { StartOptions } from './resolve.js';
 import type { Reporter } from './terminal.js';
 
@@ -41,6 +41,9 @@ const ANY_PIXELS: ChannelStatistics = { mean: [128, 128, 128], std: [64, 64, 64]
 
 /** A quarter of the operations: in minutes, nets of full width would see too few images to learn anything. */
 const WASM_WIDTH = 0.5;
+
+/** Of an epoch of very few images. */
+const FEWEST_STEPS = 4;
 
 /** @throws TrainerError where data, engine or configuration will not do; the signal's reason once it is aborted. */
 export async function prepare(context: PrepareOptions): Promise<Prepared> {
@@ -83,7 +86,9 @@ async function build(
   engine: Engine,
   dataset: Dataset,
 ): Promise<Prepared> {
-  const first = resumed ? { config: resumed, origins: {} as CompleteConfig['origins'] } : firstConfig(options, engine, reporter);
+  const first = resumed
+    ? { config: resumed, origins: {} as CompleteConfig['origins'] }
+    : firstConfig(options, { engine, dataset, reporter });
   const { config } = first;
   checkBatchSize(config, Math.floor(dataset.train.count * (1 - config.valSplit)), dataset);
   // A checkpoint holds all that the file gave.
@@ -105,14 +110,27 @@ const isGiven = ({ config, run }: StartOptions): boolean =>
   (config.limitTrain !== undefined && (config.epochs !== undefined || config.maxSteps !== undefined));
 
 /** Preset, precision and width by what the machine has. */
-function firstConfig(options: StartOptions, engine: Engine, reporter: Reporter): CompleteConfig {
+function firstConfig(
+  options: StartOptions,
+  { engine, dataset, reporter }: Omit<Fitting, 'first' | 'learners' | 'signal'>,
+): CompleteConfig {
   const preset = presetFor(engine.gpu);
-  const complete = completeConfig(options, { ...preset, sized: fittedTo(engine, options, preset.preset) });
+  const batch = batchFor(options, dataset);
+  if (batch.batchSize !== undefined)
+    reporter.notice(`batches of ${batch.batchSize}, as there are few images; --batch-size sets another size`);
+  const complete = completeConfig(options, { ...preset, sized: { ...fittedTo(engine, options, preset.preset), ...batch } });
   if (options.config.preset === undefined)
     reporter.notice(`preset ${complete.config.preset}, as ${preset.because}; --preset full, he or quick chooses another`);
   if (complete.config.width === WASM_WIDTH && options.config.width === undefined)
     reporter.notice('half the channels, for this slow engine: --width 1 trains whole networks');
   return complete;
+}
+
+/** A smaller batch than the presets', where that would leave an epoch less than a few steps and none was asked for. */
+function batchFor({ config }: StartOptions, { train }: Dataset): Pick<Partial<RunConfig>, 'batchSize'> {
+  const images = Math.min(train.count, config.limitTrain ?? train.count) * (1 - (config.valSplit ?? DEFAULTS.valSplit));
+  if (config.batchSize !== undefined || images >= PRESETS.full.batchSize) return {};
+  return { batchSize: Math.max(1, 2 ** Math.floor(Math.log2(images / FEWEST_STEPS))) };
 }
 
 /** The preset where none is asked for. */
@@ -146,7 +164,7 @@ async function fit(
   return completeConfig(options, {
     preset: 'quick',
     because: presetFor(engine.gpu).because,
-    sized: { ...fittedTo(engine, options, 'quick'), ...size },
+    sized: { ...fittedTo(engine, options, 'quick'), ...batchFor(options, dataset), ...size },
   });
 }
 

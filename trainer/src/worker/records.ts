@@ -47,7 +47,10 @@ export function layerRecords(at: Stamp, side: Side, norms: readonly LayerNorms[]
 /** At the end of an epoch. */
 export function epochRecords(at: Stamp, book: SideBook, { validation, test }: EpochScores): MetricRecord[] {
   const imagesPerSec = book.imagesPerSec;
+  const { loss, accuracy } = book.progress;
   return rows(at, book.side, {
+    'epoch/train_loss': loss,
+    'epoch/train_error': 100 - accuracy,
     ...(validation && { 'val/loss': validation.loss, 'val/accuracy': validation.accuracy }),
     ...(test && { 'test/loss': test.loss, 'test/accuracy': test.accuracy }),
     ...(imagesPerSec !== null && { 'time/images_per_sec': imagesPerSec }),

@@ -26,17 +26,17 @@ const OUTLINES = Object.values(SHAPES);
  */
 const EASIEST = {
   /** Pixels per unit of the outlines, which are about one unit in radius. */
-  scale: 5,
+  scale: 4.8,
   /** By how many levels, summed over channels, a shape is lighter than the ground on average. */
-  lighter: 240,
+  lighter: 260,
   /** Levels that textures add or take at most. */
   contrast: 5,
   strokes: 0,
   noise: 5,
 } as const;
-export const HARDEST: Record<keyof typeof EASIEST, number> = { scale: 2, lighter: 60, contrast: 25, strokes: 5, noise: 25 };
+export const HARDEST: Record<keyof typeof EASIEST, number> = { scale: 1.4, lighter: 85, contrast: 18, strokes: 4, noise: 15 };
 
-const SHAPES_PER_IMAGE = { least: 2, most: 5 } as const;
+const SHAPES_PER_IMAGE = { least: 2, most: 4 } as const;
 /** Range of each channel of the ground and of strokes. */
 const GROUND = { darkest: 10, lightest: 130 } as const;
 

@@ -5,7 +5,7 @@ import { SIZE } from './canvas.js';
 import { CLASSES, drawExample } from './draw.js';
 
 /** In the cache. The number counts up whenever the drawings change. */
-export const SHAPES10_FILE = 'shapes10-v1.pack';
+export const SHAPES10_FILE = 'shapes10-v2.pack';
 export const SHAPES10_SEED = 0;
 
 const IMAGE_BYTES = SIZE * SIZE * 3;

@@ -81,7 +81,7 @@ export function epochTable(config: RunConfig, summary: RunSummary, series: Reado
   )}${both ? markup`<th scope="col">Gap<br>train error</th>` : ''}</tr></thead><tbody>${shown.map(
     (epoch) =>
       markup`<tr><th scope="row">${epoch}</th>${columns.map(({ key }) => cell(epoch, key, percent))}${both ? cell(epoch, 'gap/gap/train_error', signed) : ''}</tr>`,
-  )}</tbody></table></div><p class="note">Train error here is the mean over the epoch's steps, above it is the mean over its images: they differ a little where the last batch is smaller.</p></section>`;
+  )}</tbody></table></div></section>`;
 }
 
 const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);

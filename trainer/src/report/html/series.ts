@@ -1,6 +1,6 @@
 // The curves of a report. Training is recorded step by step, evaluations once an epoch: what counts of both is the epoch's mean,
 // and the steps are shown behind it.
-import type { MetricRecord } from '@trainer/protocol';
+import { type MetricName, type MetricRecord, SIDES } from '@trainer/protocol';
 
 export interface Point {
   /** Completed steps. */
@@ -31,20 +31,38 @@ const WANTED: ReadonlySet<string> = new Set([
   'gap/val_accuracy',
 ]);
 
+/** What is recorded of an epoch's images, and the curve of steps that it is the mean of. */
+const MEANS: Readonly<Record<string, MetricName>> = { 'epoch/train_loss': 'train/loss', 'epoch/train_error': 'train/error' };
+
 /** Few enough that each stands for several noisy steps. */
 const MAX_STEPS_SHOWN = 120;
 
 export async function collectSeries(records: AsyncIterable<MetricRecord>): Promise<ReadonlyMap<SeriesKey, Series>> {
   const collected = new Map<SeriesKey, EpochPoint[]>();
+  const exact = new Map<SeriesKey, EpochPoint[]>();
   for await (const { model, name, step, epoch, value } of records) {
-    if (!WANTED.has(name)) continue;
+    if (!WANTED.has(name) && !(name in MEANS)) continue;
     const key: SeriesKey = `${model}/${name}`;
     const points = collected.get(key);
     if (points === undefined) collected.set(key, [{ step, epoch, value }]);
     else points.push({ step, epoch, value });
   }
-  return new Map([...collected].map(([key, points]) => [key, seriesOf(points)]));
+  // Means over an epoch's images stand in for those over its steps, whose last may be of fewer images.
+  for (const [name, steps] of Object.entries(MEANS)) {
+    for (const side of SIDES) {
+      const means = collected.get(`${side}/${name as MetricName}`);
+      const key: SeriesKey = `${side}/${steps}`;
+      collected.delete(`${side}/${name as MetricName}`);
+      if (means) exact.set(key, means);
+    }
+  }
+  return new Map([...collected].map(([key, points]) => [key, withMeans(seriesOf(points), exact.get(key))]));
 }
+
+const withMeans = (series: Series, means: readonly EpochPoint[] = []): Series => {
+  const byEpoch = new Map(means.map(({ epoch, value }) => [epoch, value]));
+  return { ...series, epochs: series.epochs.map((point) => ({ ...point, value: byEpoch.get(point.epoch) ?? point.value })) };
+};
 
 function seriesOf(points: readonly EpochPoint[]): Series {
   const byEpoch = new Map<number, EpochPoint[]>();
