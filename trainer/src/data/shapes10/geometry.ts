@@ -14,7 +14,7 @@ export function sineOfTurns(turns: number): number {
 export const cosineOfTurns = (turns: number): number => sineOfTurns(turns + 0.25);
 
 /** No outline reaches farther than this, its soft edge included: most pixels need no distance. */
-export const OUTER_RADIUS = 1.45;
+export const OUTER_RADIUS = 1.55;
 
 export type SignedDistance = (x: number, y: number) => number;
 
