@@ -72,7 +72,7 @@ describe('trainer start', () => {
     // 108 images less 11 to validate: 13 steps an epoch, the last of a single image.
     expect(Math.max(...rows.map((row) => row.step))).toBe(26);
     expect(new Set(rows.map((row) => row.name.split('/')[0]))).toEqual(
-      new Set(['train', 'lr', 'time', 'grad_norm', 'weight_norm', 'update_ratio', 'val', 'test', 'gap']),
+      new Set(['train', 'lr', 'time', 'grad_norm', 'weight_norm', 'update_ratio', 'epoch', 'val', 'test', 'gap']),
     );
   });
 
