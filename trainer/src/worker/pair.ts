@@ -59,24 +59,28 @@ export interface LearnerOptions {
 /** @throws TrainerError (usage) where `freeze` names nothing of the model, or leaves nothing to train. */
 export function createLearner(model: Model, initial: ParameterRecord<InitialValue>, options: LearnerOptions): Learner {
   const { momentum, weightDecay, decayNorm, labelSmoothing, precision, freeze } = options.config;
-  checkFrozen(initial, freeze);
+  const isFrozen = (name: string): boolean => freeze.some((prefix) => name.startsWith(prefix));
+  checkFrozen(initial, freeze, isFrozen);
   return new Learner(options.session, model, initial, {
     sgd: { momentum, weightDecay, decayNorm },
     labelSmoothing,
     precision,
     pixels: options.pixels,
-    isFrozen: (name) => freeze.some((prefix) => name.startsWith(prefix)),
+    isFrozen,
   });
 }
 
-function checkFrozen(initial: ParameterRecord<InitialValue>, freeze: readonly string[]): void {
+function checkFrozen(
+  initial: ParameterRecord<InitialValue>,
+  freeze: readonly string[],
+  isFrozen: (name: string) => boolean,
+): void {
   const names = Object.keys(initial);
   const unknown = freeze.find((prefix) => !names.some((name) => name.startsWith(prefix)));
   if (unknown !== undefined)
     throw usageError(
       `--freeze ${unknown}: no parameter begins so; they are named like ${names[0]}, layer1.0.conv1.weight, fc.bias`,
     );
-  const isTrained = (name: string): boolean =>
-    initial[name]!.trainable && initial[name]!.shape.length > 1 && !freeze.some((prefix) => name.startsWith(prefix));
+  const isTrained = (name: string): boolean => initial[name]!.trainable && initial[name]!.shape.length > 1 && !isFrozen(name);
   if (!names.some(isTrained)) throw usageError(`--freeze ${freeze} leaves no convolution or dense layer to train: freeze less`);
 }

@@ -1,6 +1,6 @@
 // The curves of a report. Training is recorded step by step, evaluations once an epoch: what counts of both is the epoch's mean,
 // and the steps are shown behind it.
-import { type MetricName, type MetricRecord, SIDES } from '@trainer/protocol';
+import type { MetricName, MetricRecord } from '@trainer/protocol';
 
 export interface Point {
   /** Completed steps. */
@@ -41,20 +41,14 @@ export async function collectSeries(records: AsyncIterable<MetricRecord>): Promi
   const collected = new Map<SeriesKey, EpochPoint[]>();
   const exact = new Map<SeriesKey, EpochPoint[]>();
   for await (const { model, name, step, epoch, value } of records) {
-    if (!WANTED.has(name) && !(name in MEANS)) continue;
-    const key: SeriesKey = `${model}/${name}`;
-    const points = collected.get(key);
-    if (points === undefined) collected.set(key, [{ step, epoch, value }]);
+    const curve = MEANS[name];
+    if (curve === undefined && !WANTED.has(name)) continue;
+    // Means over an epoch's images stand in for those over its steps, whose last may be of fewer images.
+    const into = curve === undefined ? collected : exact;
+    const key: SeriesKey = `${model}/${curve ?? name}`;
+    const points = into.get(key);
+    if (points === undefined) into.set(key, [{ step, epoch, value }]);
     else points.push({ step, epoch, value });
-  }
-  // Means over an epoch's images stand in for those over its steps, whose last may be of fewer images.
-  for (const [name, steps] of Object.entries(MEANS)) {
-    for (const side of SIDES) {
-      const means = collected.get(`${side}/${name as MetricName}`);
-      const key: SeriesKey = `${side}/${steps}`;
-      collected.delete(`${side}/${name as MetricName}`);
-      if (means) exact.set(key, means);
-    }
   }
   return new Map([...collected].map(([key, points]) => [key, withMeans(seriesOf(points), exact.get(key))]));
 }
