@@ -9,7 +9,7 @@ const TESTS = '\\.test\\.ts$';
 const NATIVE = '^trainer/src/runtime/(capi|tensor|banner|resident)\\.ts$';
 
 const rooms = (...names) => `^trainer/src/(${names.join('|')})/`;
-const shared = '|^trainer/src/(errors|files|random)\\.ts$|^protocol/|(^|/)node_modules/|^node:|^[a-z_/]+$';
+const shared = '|^trainer/src/(errors|files|random|time)\\.ts$|^protocol/|(^|/)node_modules/|^node:|^[a-z_/]+$';
 /** A room may import itself, what all share, and these. */
 const onlyKnows = (room, others, why) => ({
   name: `${room}-zone`,
@@ -42,6 +42,7 @@ export const RULES = [
   onlyKnows('nn', ['jit/contract.ts'], 'models and layers know the engine only by its contract'),
   onlyKnows('optim', [], 'optimizers are plain functions'),
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),
+  onlyKnows('allreduce', [], 'the exchange knows neither who trains nor what'),
   onlyKnows('report', [], 'reports know neither who trains nor who asks'),
   onlyKnows('worker', ['data', 'fallback', 'jit', 'nn', 'optim', 'report', 'runtime'], 'the worker knows no command'),
   forbidden(

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Clock } from '../time.js';
 import type { TrainingEvent } from '../worker/contract.js';
 import type { Output } from './io.js';
-import { type Clock, createReporter, type ReporterOptions } from './terminal.js';
+import { createReporter, type ReporterOptions } from './terminal.js';
 import { testIo } from './test-io.js';
 
 /** A clock that tests move; what is due is called back on the way. */

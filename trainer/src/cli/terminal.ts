@@ -1,5 +1,6 @@
 // Tells a person how training goes, on stderr: one line that is redrawn on a terminal, plain lines elsewhere.
 import type { OnProgress } from '../data/contract.js';
+import { type Clock, systemClock } from '../time.js';
 import type { OnEvent, TrainingEvent } from '../worker/contract.js';
 import type { Io } from './io.js';
 import { assemble, bar, type EpochState, epochLine, type ProgressState, progressLine } from './progress.js';
@@ -21,22 +22,6 @@ export interface Reporter {
   /** Takes the progress line away. Idempotent; events after it are ignored. */
   close(): void;
 }
-
-/** Time, for tests to hold still. */
-export interface Clock {
-  /** Milliseconds from any origin. */
-  now(): number;
-  /** Calls back once; returns how to call it off. Must not keep the process alive. */
-  later(callback: () => void, ms: number): () => void;
-}
-
-const systemClock: Clock = {
-  now: () => performance.now(),
-  later: (callback, ms) => {
-    const timer = setTimeout(callback, ms).unref();
-    return () => clearTimeout(timer);
-  },
-};
 
 const REDRAW_MS = 100;
 const PLAIN_MS = 30_000;
