@@ -41,6 +41,7 @@ export const RULES = [
   ),
   onlyKnows('nn', ['jit/contract.ts'], 'models and layers know the engine only by its contract'),
   onlyKnows('optim', [], 'optimizers are plain functions'),
+  onlyKnows('settings', ['nn/spec.ts'], 'settings are values: they know neither who asks nor who acts on them'),
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),
   onlyKnows('allreduce', [], 'the exchange knows neither who trains nor what'),
   onlyKnows('report', [], 'reports know neither who trains nor who asks'),

@@ -1,6 +1,6 @@
 // The command line before commander reads it: `--batch_size` is `--batch-size`, and a flag is never taken for another's value.
 import { usageError } from '../errors.js';
-import { OPTION_NAMES, OPTIONS } from './options.js';
+import { OPTION_NAMES, OPTIONS } from '../settings/options.js';
 
 /** @throws TrainerError (usage) where a flag that needs a value is followed by another flag. */
 export function normalizeArguments(argv: readonly string[]): string[] {

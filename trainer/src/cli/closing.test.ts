@@ -1,7 +1,7 @@
 import type { RunConfig, RunSummary } from '@trainer/protocol';
 import { expect, test } from 'vitest';
+import { DEFAULTS, PRESETS } from '../settings/presets.js';
 import { closingLines } from './closing.js';
-import { DEFAULTS, PRESETS } from './presets.js';
 
 const config: RunConfig = {
   ...structuredClone(DEFAULTS as unknown as RunConfig),

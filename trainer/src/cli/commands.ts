@@ -1,5 +1,5 @@
 // The commands: what each says of itself in help, and in what order.
-import type { CommandName } from './options.js';
+import type { CommandName } from '../settings/options.js';
 
 export interface CommandSpec {
   readonly summary: string;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { flagOf, optionsOf } from '../settings/options.js';
 import { completionScript } from './completion.js';
-import { flagOf, optionsOf } from './options.js';
 
 /** What bash offers for the last word of a line. */
 function offered(line: string): string[] {

@@ -1,6 +1,7 @@
 // `trainer completion`: scripts that complete commands, flags and their choices, made from the tables.
+
+import { type CommandName, flagOf, OPTIONS, type OptionName, optionsOf } from '../settings/options.js';
 import { COMMAND_NAMES, COMMANDS, type Shell } from './commands.js';
-import { type CommandName, flagOf, OPTIONS, type OptionName, optionsOf } from './options.js';
 
 /** @param shell 'bash', 'zsh' or 'fish' (checked by the command line) */
 export function completionScript(shell: string | undefined): string {

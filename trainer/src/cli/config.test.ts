@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunConfig, RunConfigSchema } from '@trainer/protocol';
 import { describe, expect, test } from 'vitest';
-import { type Completion, completeConfig, refuseContradictions } from './config.js';
+import { type Completion, completeConfig, refuseContradictions } from '../settings/complete.js';
+import type { StartOptions } from '../settings/contract.js';
 import { renderConfig } from './print-config.js';
-import { type RawFlags, resolveStart, type StartOptions } from './resolve.js';
+import { type RawFlags, resolveStart } from './resolve.js';
 
 const asked = (flags: RawFlags): Promise<StartOptions> => resolveStart(flags, { env: {}, cwd: '/nowhere', home: '/nowhere' });
 

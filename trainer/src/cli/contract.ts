@@ -1,6 +1,6 @@
 // What the commands besides `start` are called with. Each is one function `(options, io) => Promise<ExitCode>` in a file of
 // its own, loaded only when it is asked for; failures are thrown as TrainerError and shown in one place.
-import type { OutputOptions } from './resolve.js';
+import type { OutputOptions } from '../settings/contract.js';
 
 export interface SetupOptions extends Omit<OutputOptions, 'json'> {
   readonly variant: 'auto' | 'cpu' | 'gpu';

@@ -1,9 +1,9 @@
 // Every command's function, loaded when it runs: help and mistakes are answered without TensorFlow.js.
 import type { ExitCode } from '../errors.js';
+import type { CommandName } from '../settings/options.js';
+import { DEFAULTS } from '../settings/presets.js';
 import type { BenchStepOptions, DoctorOptions, SetupOptions } from './contract.js';
 import type { Io } from './io.js';
-import type { CommandName } from './options.js';
-import { DEFAULTS } from './presets.js';
 import { type RawFlags, resolveCommand, resolveStart } from './resolve.js';
 import { VERSION } from './version.js';
 
@@ -14,7 +14,7 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   start: async (flags, io) => {
     const options = await resolveStart(flags, io);
     if (options.run.resume === null) {
-      const { refuseContradictions } = await import('./config.js');
+      const { refuseContradictions } = await import('../settings/complete.js');
       refuseContradictions(options);
     }
     // Before the engine's modules are read, which takes longer than a person likes to look at nothing.

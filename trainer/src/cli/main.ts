@@ -1,10 +1,10 @@
 // The `trainer` command: from arguments to an exit code. Whatever goes wrong is told in one line on stderr.
 import { CommanderError } from 'commander';
 import { EXIT, TrainerError, usageError } from '../errors.js';
+import { type CommandName, OPTIONS, optionsOf } from '../settings/options.js';
 import { normalizeArguments } from './arguments.js';
 import { COMMAND_GROUPS, COMMAND_NAMES, COMMANDS } from './commands.js';
 import { type Io, processIo } from './io.js';
-import { type CommandName, OPTIONS, optionsOf } from './options.js';
 import { createProgram, type Invocation } from './program.js';
 import { type ColorChoice, createStyle } from './style.js';
 import { didYouMean, nearest } from './suggest.js';

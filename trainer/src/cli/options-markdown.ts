@@ -1,6 +1,7 @@
 // The table of options as a page of documentation: OPTIONS.md.
+
+import { type CommandName, defaultText, flagOf, OPTIONS, optionsOf } from '../settings/options.js';
 import { COMMANDS } from './commands.js';
-import { type CommandName, defaultText, flagOf, OPTIONS, optionsOf } from './options.js';
 
 /** Markdown; one table per command. `npx vitest -u` writes it to OPTIONS.md. */
 export function optionsMarkdown(): string {

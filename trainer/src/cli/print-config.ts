@@ -1,8 +1,8 @@
 // `trainer start --print-config`: every setting with its origin, in a form that `--config` reads back.
-import type { CompleteConfig } from './config.js';
-import { fieldOf, OPTIONS, optionsOf } from './options.js';
-import type { StartOptions } from './resolve.js';
-import type { Value } from './values.js';
+import type { CompleteConfig } from '../settings/complete.js';
+import type { StartOptions } from '../settings/contract.js';
+import { fieldOf, OPTIONS, optionsOf } from '../settings/options.js';
+import type { Value } from '../settings/values.js';
 
 /**
  * YAML with the origin of each value as a comment, or with `json` one document

@@ -1,8 +1,8 @@
 // The command line as commander sees it, made from the tables of commands and options.
 import { Command, Option } from 'commander';
+import { type CommandName, defaultOf, defaultText, flagOf, OPTIONS, type OptionName, optionsOf } from '../settings/options.js';
 import { COMMAND_GROUPS, COMMAND_NAMES, COMMANDS } from './commands.js';
 import type { Io } from './io.js';
-import { type CommandName, defaultOf, defaultText, flagOf, OPTIONS, type OptionName, optionsOf } from './options.js';
 import type { RawFlags } from './resolve.js';
 import { widthOf } from './style.js';
 

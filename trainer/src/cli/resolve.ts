@@ -3,47 +3,24 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, relative } from 'node:path';
-import type { RunConfig } from '@trainer/protocol';
 import { usageError } from '../errors.js';
+import type { StartOptions } from '../settings/contract.js';
+import {
+  type CommandName,
+  defaultOf,
+  fieldOf,
+  flagOf,
+  nameOf,
+  OPTIONS,
+  type OptionName,
+  optionsOf,
+} from '../settings/options.js';
+import { parseValue, type Value } from '../settings/values.js';
 import { CONFIG_EXTENSIONS, readConfigFile, type Setting } from './config-file.js';
-import { type CommandName, defaultOf, fieldOf, flagOf, nameOf, OPTIONS, type OptionName, optionsOf } from './options.js';
 import { didYouMean } from './suggest.js';
-import { parseValue, type Value } from './values.js';
 
 /** What the command line gave: text of flags that take a value, true or false of those that do not, by field (`batchSize`). */
 export type RawFlags = Readonly<Record<string, string | boolean>>;
-
-/** Settings of one run that do not decide its numbers. */
-interface RunOptions {
-  /** How many seeds to train, from `seed` upwards. */
-  readonly seeds: number;
-  readonly out: string;
-  readonly name: string | null;
-  readonly tags: readonly string[];
-  readonly notes: string | null;
-  /** 'last', or the path of a run or checkpoint. */
-  readonly resume: string | null;
-  readonly printConfig: boolean;
-  readonly dryRun: boolean;
-  readonly fastDevRun: boolean;
-}
-
-export interface OutputOptions {
-  readonly quiet: boolean;
-  readonly verbose: boolean;
-  readonly json: boolean;
-  readonly progress: boolean;
-  readonly color: 'auto' | 'always' | 'never';
-}
-
-/** `trainer start` as asked: what was said of the configuration, and by whom; everything else resolved. */
-export interface StartOptions {
-  readonly config: Partial<RunConfig>;
-  /** By field of the configuration, of `run` and of `output`: "flag --depth", "trainer.yaml:3". */
-  readonly origins: Readonly<Record<string, string>>;
-  readonly run: RunOptions;
-  readonly output: OutputOptions;
-}
 
 export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;

@@ -1,9 +1,9 @@
 // The end of `trainer start`: what is printed once the last seed has ended, and the exit code.
 import type { RunSummary } from '@trainer/protocol';
 import { EXIT, type ExitCode, TrainerError } from '../errors.js';
+import type { StartOptions } from '../settings/contract.js';
 import { closingLines } from './closing.js';
 import type { Io } from './io.js';
-import type { StartOptions } from './resolve.js';
 import { exitCodeOf, type StopReason } from './signals.js';
 import type { Finished } from './start-seed.js';
 import { finalTable, seedsTable } from './tables.js';

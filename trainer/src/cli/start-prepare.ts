@@ -8,13 +8,13 @@ import { usageError } from '../errors.js';
 import type { Model } from '../nn/contract.js';
 import { loadInitialWeights } from '../report/initial-weights.js';
 import { cacheDir } from '../runtime/paths.js';
+import { type CompleteConfig, completeConfig } from '../settings/complete.js';
+import type { StartOptions } from '../settings/contract.js';
+import { DEFAULTS, PRESETS, type PresetName } from '../settings/presets.js';
 import { type Engine, openEngine } from '../worker/engine.js';
 import { createLearner, createModels, type GivenWeights, initialValues } from '../worker/pair.js';
 import { quickSize, timeSteps } from '../worker/quick.js';
 import type { Learner } from '../worker/step.js';
-import { type CompleteConfig, completeConfig } from './config.js';
-import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
-import type { StartOptions } from './resolve.js';
 import type { Reporter } from './terminal.js';
 
 /** Everything that training needs and that several seeds share. */

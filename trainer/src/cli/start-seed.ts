@@ -3,12 +3,12 @@ import type { RunConfig, RunSummary, TrainingState } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import type { ResumableRun, RunFolder } from '../report/contract.js';
 import { createRun, reopenRun } from '../report/run-folder.js';
+import type { StartOptions } from '../settings/contract.js';
 import { initialValues } from '../worker/pair.js';
 import { Plan } from '../worker/plan.js';
 import { hashOfValues, resetLearner, restoreSnapshot } from '../worker/snapshot.js';
 import { summarize } from '../worker/summary.js';
 import { type TrainResult, train } from '../worker/train.js';
-import type { StartOptions } from './resolve.js';
 import { chooseImages, type Images, type Prepared } from './start-prepare.js';
 import type { Reporter } from './terminal.js';
 

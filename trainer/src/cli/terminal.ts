@@ -1,10 +1,10 @@
 // Tells a person how training goes, on stderr: one line that is redrawn on a terminal, plain lines elsewhere.
 import type { OnProgress } from '../data/contract.js';
+import type { OutputOptions } from '../settings/contract.js';
 import { type Clock, systemClock } from '../time.js';
 import type { OnEvent, TrainingEvent } from '../worker/contract.js';
 import type { Io } from './io.js';
 import { assemble, bar, type EpochState, epochLine, type ProgressState, progressLine } from './progress.js';
-import type { OutputOptions } from './resolve.js';
 import { createStyle, isInteractive, PLAIN_STYLE, type Style, widthOf } from './style.js';
 import { grouped } from './text.js';
 

@@ -3,9 +3,9 @@
 import { type RunConfig, RunConfigSchema } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import { type Architecture, architectureOf } from '../nn/spec.js';
+import type { StartOptions } from './contract.js';
 import { nameOf } from './options.js';
 import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
-import type { StartOptions } from './resolve.js';
 
 export type Origins = Readonly<Record<keyof RunConfig, string>>;
 

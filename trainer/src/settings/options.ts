@@ -1,5 +1,5 @@
 // The one table of options: parsing, help, completion, environment variables, configuration files, --print-config and the
-// documentation are all made from it. README.md beside it says how to add one.
+// documentation are all made from it. ../cli/README.md says how to add one.
 import type { RunConfig } from '@trainer/protocol';
 import { DEFAULTS, PRESETS } from './presets.js';
 import type { Value, ValueType } from './values.js';

@@ -1,0 +1,34 @@
+// What the user asked for, as every part that acts on it sees it.
+import type { RunConfig } from '@trainer/protocol';
+
+/** Settings of one run that do not decide its numbers. */
+export interface RunOptions {
+  /** How many seeds to train, from `seed` upwards. */
+  readonly seeds: number;
+  readonly out: string;
+  readonly name: string | null;
+  readonly tags: readonly string[];
+  readonly notes: string | null;
+  /** 'last', or the path of a run or checkpoint. */
+  readonly resume: string | null;
+  readonly printConfig: boolean;
+  readonly dryRun: boolean;
+  readonly fastDevRun: boolean;
+}
+
+export interface OutputOptions {
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly json: boolean;
+  readonly progress: boolean;
+  readonly color: 'auto' | 'always' | 'never';
+}
+
+/** `trainer start` as asked: what was said of the configuration, and by whom; everything else resolved. */
+export interface StartOptions {
+  readonly config: Partial<RunConfig>;
+  /** By field of the configuration, of `run` and of `output`: "flag --depth", "trainer.yaml:3". */
+  readonly origins: Readonly<Record<string, string>>;
+  readonly run: RunOptions;
+  readonly output: OutputOptions;
+}
