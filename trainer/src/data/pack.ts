@@ -122,8 +122,8 @@ async function readAll(path: string): Promise<Buffer> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
-    // One allocation for everything: the image sets are views of it.
-    const bytes = Buffer.allocUnsafeSlow(size);
+    // One allocation for everything: the image sets are views of it, and all threads see them without a copy.
+    const bytes = Buffer.from(new SharedArrayBuffer(size));
     for (let done = 0; done < size; ) {
       const { bytesRead } = await file.read(bytes, done, Math.min(PIECE_BYTES, size - done), done);
       if (bytesRead === 0) return bytes.subarray(0, done);

@@ -2,7 +2,7 @@
 import { fillTrainingBatch } from '../data/batches.js';
 import type { ImageSet } from '../data/contract.js';
 import { epochOrder } from '../data/sampler.js';
-import type { Plan } from './plan.js';
+import { type Plan, partOf, type Range } from './plan.js';
 import type { Batch } from './step.js';
 
 export interface FeedOptions {
@@ -13,6 +13,8 @@ export interface FeedOptions {
   readonly seed: number;
   /** RGB bytes around a cropped image: the training images' mean, which is 0 once normalized. */
   readonly pad: readonly [number, number, number];
+  /** Which part of each batch is filled here; all of it where absent. */
+  readonly rank?: { readonly rank: number; readonly ranks: number };
 }
 
 interface Slot {
@@ -34,10 +36,10 @@ export class BatchFeed {
   constructor(options: FeedOptions) {
     this.#options = options;
     const { height, width } = options.set;
-    const { batchSize } = options.plan;
+    const most = Math.ceil(options.plan.batchSize / (options.rank?.ranks ?? 1));
     const slot = (): Slot => ({
-      images: new Uint8Array(batchSize * height * width * 3),
-      labels: new Int32Array(batchSize),
+      images: new Uint8Array(most * height * width * 3),
+      labels: new Int32Array(most),
       step: -1,
     });
     this.#slots = [slot(), slot()];
@@ -45,15 +47,18 @@ export class BatchFeed {
 
   /** The batch of the step that follows `step` completed ones; its memory stays until `prefetch(step + 2)`. */
   take(step: number): Batch {
+    return this.takeIn(step, 1)[0]!;
+  }
+
+  /** The same in as many pieces, without those that have no examples. */
+  takeIn(step: number, pieces: number): Batch[] {
     const began = performance.now();
     const slot = this.#fill(step);
     this.waitMs += performance.now() - began;
-    const { height, width } = this.#options.set;
-    const { count } = this.#options.plan.batch(step);
-    return {
-      images: { shape: [count, height, width, 3], dtype: 'uint8', data: slot.images.subarray(0, count * height * width * 3) },
-      labels: { shape: [count], dtype: 'int32', data: slot.labels.subarray(0, count) },
-    };
+    const whole = { start: 0, count: this.#range(step).count };
+    return Array.from({ length: pieces }, (_, i) => partOf(whole, i, pieces))
+      .filter(({ count }) => count > 0)
+      .map((range) => this.#batch(slot, range));
   }
 
   /** Fills the batch that `take(step)` will give. Returns the milliseconds that took. */
@@ -68,11 +73,31 @@ export class BatchFeed {
     if (slot.step === step) return slot;
     const began = performance.now();
     const { set, seed, plan, pad } = this.#options;
-    const { epoch, start, count } = plan.batch(step);
+    const { epoch } = plan.batch(step);
+    const { start, count } = this.#range(step);
     fillTrainingBatch({ set, order: this.#orderOf(epoch), start, count, seed, epoch, pad }, slot);
     slot.step = step;
     this.fillMs += performance.now() - began;
     return slot;
+  }
+
+  #batch({ images, labels }: Slot, { start, count }: Range): Batch {
+    const { height, width } = this.#options.set;
+    const pixels = height * width * 3;
+    return {
+      images: {
+        shape: [count, height, width, 3],
+        dtype: 'uint8',
+        data: images.subarray(start * pixels, (start + count) * pixels),
+      },
+      labels: { shape: [count], dtype: 'int32', data: labels.subarray(start, start + count) },
+    };
+  }
+
+  /** Where this rank's part of the batch lies in the epoch's order. */
+  #range(step: number): Range {
+    const { rank, ranks } = this.#options.rank ?? { rank: 0, ranks: 1 };
+    return partOf(this.#options.plan.batch(step), rank, ranks);
   }
 
   #orderOf(epoch: number): Uint32Array {

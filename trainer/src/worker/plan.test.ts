@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Plan } from './plan.js';
+import { Plan, partOf } from './plan.js';
 
 const config = { epochs: 3, maxSteps: null, batchSize: 8, schedule: 'constant', lr: 0.1, warmup: 0 } as const;
 
@@ -45,6 +45,23 @@ describe('a plan', () => {
           next = start + count;
         }
         expect(next).toBe(examples);
+      }),
+    );
+  });
+});
+
+describe('a part of a range', () => {
+  it('is as large as the others or one larger, and all of them are the range in order', () => {
+    const sizes = fc.record({ start: fc.nat(1000), count: fc.nat(300), parts: fc.integer({ min: 1, max: 16 }) });
+    fc.assert(
+      fc.property(sizes, ({ start, count, parts }) => {
+        const ranges = Array.from({ length: parts }, (_, part) => partOf({ start, count }, part, parts));
+        expect(ranges.map((range) => range.start)).toEqual(
+          ranges.map((_, i) => ranges.slice(0, i).reduce((sum, range) => sum + range.count, start)),
+        );
+        expect(ranges.reduce((sum, range) => sum + range.count, 0)).toBe(count);
+        const counts = ranges.map((range) => range.count);
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
       }),
     );
   });

@@ -5,6 +5,18 @@ import type { Position } from './contract.js';
 
 type PlanConfig = Pick<RunConfig, 'epochs' | 'maxSteps' | 'batchSize' | 'schedule' | 'lr' | 'warmup'>;
 
+/** Part of a row of examples: `count` of them from `start`. */
+export interface Range {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** The part of a range that one of `parts` gets: sizes differ by at most one, and together they are the range. */
+export function partOf({ start, count }: Range, part: number, parts: number): Range {
+  const at = (n: number): number => Math.floor((count * n) / parts);
+  return { start: start + at(part), count: at(part + 1) - at(part) };
+}
+
 /** The course of a run over `examples` training images. The last batch of an epoch holds what is left, so that an epoch is exact. */
 export class Plan {
   readonly examples: number;
