@@ -36,7 +36,7 @@ export const RULES = [
   onlyKnows('jit', ['runtime'], 'jit stands on runtime alone'),
   onlyKnows(
     'fallback',
-    ['jit/contract.ts', 'jit/shapes.ts', 'nn/kernels.ts'],
+    ['jit/contract.ts', 'jit/loan.ts', 'jit/shapes.ts', 'nn/kernels.ts'],
     "fallback implements jit's contract and nn's kernels",
   ),
   onlyKnows('nn', ['jit/contract.ts'], 'models and layers know the engine only by its contract'),
@@ -45,7 +45,11 @@ export const RULES = [
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),
   onlyKnows('allreduce', [], 'the exchange knows neither who trains nor what'),
   onlyKnows('report', [], 'reports know neither who trains nor who asks'),
-  onlyKnows('worker', ['data', 'fallback', 'jit', 'nn', 'optim', 'report', 'runtime'], 'the worker knows no command'),
+  onlyKnows(
+    'worker',
+    ['allreduce', 'data', 'fallback', 'jit', 'nn', 'optim', 'report', 'runtime'],
+    'the worker knows no command',
+  ),
   forbidden(
     'cli-on-top',
     'nobody imports the command line, but the benchmarks that are its commands',

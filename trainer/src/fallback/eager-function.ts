@@ -1,6 +1,16 @@
 // A step function as the fallback engine calls it: host memory in, eager ops, host memory out, nothing left behind.
 import * as tf from '@tensorflow/tfjs-core';
-import type { Compiled, HostDType, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from '../jit/contract.js';
+import type {
+  Compiled,
+  HostDType,
+  HostSpec,
+  HostTensor,
+  HostTensors,
+  JitOptions,
+  StepFunction,
+  Tensors,
+} from '../jit/contract.js';
+import { Loan } from '../jit/loan.js';
 import { DEFAULT_MAX_TRACES, HOST_ARRAYS, signature, tooManyTraces } from '../jit/shapes.js';
 import type { BackendWasm } from './heap.js';
 
@@ -13,6 +23,8 @@ export interface Host {
   assertIdle(what: string): void;
   /** Keeps other calls out until `work` is done. */
   whileBusy<T>(work: () => Promise<T>): Promise<T>;
+  /** Refuses to close while `use` goes on. */
+  whileLent<T>(use: () => T | Promise<T>): Promise<T>;
   /** Runs `work` with tfjs' wasm backend active, then gives the former one back. */
   onBackend<T>(work: () => T): T;
   /** Runs `work`; the session owns the variables that it makes. */
@@ -34,6 +46,10 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
   readonly #signatures = new Set<string>();
   /** Those of `#signatures` that ran: only a run makes the variables that the session adopts. */
   readonly #ran = new Set<string>();
+  /** What callers may keep their inputs in, by signature. */
+  readonly #memory = new Map<string, HostTensors>();
+  readonly #memoryLoan: Loan;
+  #lent = 0;
   #disposed = false;
 
   constructor(host: Host, fn: StepFunction, options: JitOptions & { name: string }) {
@@ -41,6 +57,7 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     this.#fn = fn;
     this.name = options.name;
     this.#maxTraces = options.maxTraces ?? DEFAULT_MAX_TRACES;
+    this.#memoryLoan = new Loan(`${this.name}: the memory it is fed from`);
   }
 
   get traces(): number {
@@ -68,8 +85,36 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     });
   }
 
+  /** The heap's views die when it grows, so what is lent are copies. */
+  async runLending<T>(inputs: HostTensors, use: (results: Record<keyof O, HostTensor>) => T | Promise<T>): Promise<T> {
+    const results = Object.entries<HostTensor>(await this.runAsync(inputs));
+    const loan = new Loan(`${this.name}: its lent results`);
+    this.#lent++;
+    try {
+      const lent = Object.fromEntries(results.map(([name, tensor]) => [name, loan.tensor(tensor, tensor.data)]));
+      return await this.#host.whileLent(() => use(lent as Record<keyof O, HostTensor>));
+    } finally {
+      this.#lent--;
+      loan.end();
+    }
+  }
+
+  /** Inputs are copied to the heap at each run: plain arrays serve. */
+  memory<K extends string>(specs: Readonly<Record<K, HostSpec>>): Readonly<Record<K, HostTensor>> {
+    this.#assertOpen();
+    const key = signature(specs);
+    this.#assertFewTraces(key);
+    this.#signatures.add(key);
+    const kept = this.#memory.get(key) ?? this.#makeMemory(specs);
+    this.#memory.set(key, kept);
+    return kept as Record<K, HostTensor>;
+  }
+
   dispose(): void {
     this.#host.assertIdle(`${this.name} cannot be disposed of`);
+    if (this.#lent > 0) throw new Error(`${this.name} cannot be disposed of: its results are lent out; await their use first`);
+    this.#memoryLoan.end();
+    this.#memory.clear();
     this.#disposed = true;
     this.#signatures.clear();
     this.#ran.clear();
@@ -92,9 +137,16 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     return results;
   }
 
+  #makeMemory(specs: Readonly<Record<string, HostSpec>>): HostTensors {
+    const entries = Object.entries(specs).map(([name, spec]) => {
+      const data = new HOST_ARRAYS[spec.dtype](tf.util.sizeFromShape([...spec.shape]));
+      return [name, this.#memoryLoan.tensor(spec, data)];
+    });
+    return Object.fromEntries(entries) as HostTensors;
+  }
+
   #check(inputs: HostTensors): void {
-    this.#host.assertFree(this.name);
-    if (this.#disposed) throw new Error(`${this.name} was disposed`);
+    this.#assertOpen();
     for (const [name, { shape, dtype, data }] of Object.entries(inputs)) {
       const size = tf.util.sizeFromShape([...shape]);
       if (data.length !== size)
@@ -102,7 +154,15 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
           `${this.name}: input ${name} of shape [${shape}] needs ${size} ${dtype} values; its memory has ${data.length}`,
         );
     }
-    const key = signature(inputs);
+    this.#assertFewTraces(signature(inputs));
+  }
+
+  #assertOpen(): void {
+    this.#host.assertFree(this.name);
+    if (this.#disposed) throw new Error(`${this.name} was disposed`);
+  }
+
+  #assertFewTraces(key: string): void {
     if (!this.#signatures.has(key) && this.#signatures.size >= this.#maxTraces)
       throw tooManyTraces(this.name, { most: this.#maxTraces, newest: key, before: [...this.#signatures].at(-1) });
   }

@@ -29,6 +29,7 @@ class WasmSession implements Session, Host {
   readonly #variables = new Set<tf.Variable>();
   readonly #functions = new Set<Compiled>();
   #busy = false;
+  #loans = 0;
   #closed = false;
 
   constructor(backend: BackendWasm) {
@@ -89,6 +90,7 @@ class WasmSession implements Session, Host {
   close(): void {
     if (this.#closed) return;
     this.assertIdle('the session cannot be closed');
+    if (this.#loans > 0) throw new Error('the session cannot be closed: results are lent out; await their use first');
     for (const fn of this.#functions) fn.dispose();
     this.#variables.clear();
     this.#closed = true;
@@ -109,6 +111,15 @@ class WasmSession implements Session, Host {
       return await work();
     } finally {
       this.#busy = false;
+    }
+  }
+
+  async whileLent<T>(use: () => T | Promise<T>): Promise<T> {
+    this.#loans++;
+    try {
+      return await use();
+    } finally {
+      this.#loans--;
     }
   }
 

@@ -1,7 +1,8 @@
 // A step function compiled for the shapes it is called with: a trace per set of shapes, each with memory to be fed from.
 import type { CApi, Pointer } from '../runtime/capi.js';
 import { bytesOf, elements, NativeTensor, viewOf } from '../runtime/tensor.js';
-import type { Compiled, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from './contract.js';
+import type { Compiled, HostSpec, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from './contract.js';
+import { Loan } from './loan.js';
 import type { RunPlan } from './native-session.js';
 import { DEFAULT_MAX_TRACES, HOST_ARRAYS, signature, tooManyTraces } from './shapes.js';
 import { dtypeNumber, type InputSpec } from './trace.js';
@@ -24,13 +25,19 @@ export interface Host {
   compile(fn: StepFunction, inputs: readonly InputSpec[], options: Required<Pick<JitOptions, 'name'>> & JitOptions): Executable;
   run(plan: RunPlan, fed: readonly Pointer[], what: string): Pointer[];
   runAsync(plan: RunPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]>;
+  /** Refuses to close while `use` goes on. */
+  whileLent<T>(use: () => T | Promise<T>): Promise<T>;
 }
 
 interface Prepared extends Executable {
   readonly inputs: readonly InputSpec[];
   readonly fed: readonly NativeTensor[];
   readonly pointers: readonly Pointer[];
+  /** What callers write inputs to directly. */
+  readonly loan: Loan;
 }
+
+type Specs = Readonly<Record<string, HostSpec>>;
 
 type Into = Partial<Record<string, HostTensor>>;
 
@@ -41,6 +48,7 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
   readonly #options: JitOptions;
   readonly #prepared = new Map<string, Prepared>();
   #last: Prepared | undefined;
+  #lent = 0;
   #disposed = false;
 
   constructor(host: Host, fn: StepFunction, options: JitOptions & { name: string }) {
@@ -70,10 +78,36 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
     return this.#collect(prepared, await this.#host.runAsync(prepared.plan, prepared.pointers, this.name), into);
   }
 
+  async runLending<T>(inputs: HostTensors, use: (results: Record<keyof O, HostTensor>) => T | Promise<T>): Promise<T> {
+    const prepared = this.#fill(inputs);
+    const results = await this.#host.runAsync(prepared.plan, prepared.pointers, this.name);
+    const loan = new Loan(`${this.name}: its lent results`);
+    this.#lent++;
+    try {
+      const tensors = prepared.outputs.map((spec, i) => [spec.name, this.#lend(loan, spec, viewOf(this.#host.c, results[i]!))]);
+      return await this.#host.whileLent(() => use(Object.fromEntries(tensors) as Record<keyof O, HostTensor>));
+    } finally {
+      this.#lent--;
+      loan.end();
+      for (const tensor of results) this.#host.c.TF_DeleteTensor(tensor);
+    }
+  }
+
+  memory<K extends string>(specs: Readonly<Record<K, HostSpec>>): Readonly<Record<K, HostTensor>> {
+    this.#host.assertFree(this.name);
+    const { inputs, fed, loan } = this.#preparedFor(specs);
+    const entries = inputs.map((spec, i) => [spec.name, this.#lend(loan, spec, fed[i]!.bytes)]);
+    return Object.fromEntries(entries) as Record<K, HostTensor>;
+  }
+
   dispose(): void {
-    // An asynchronous run still reads the memory it was fed from.
+    // An asynchronous run still reads the memory it was fed from, and so may those who read a result that is an input.
     this.#host.assertIdle(`${this.name} cannot be disposed of`);
-    for (const { fed } of this.#prepared.values()) for (const tensor of fed) tensor.delete();
+    if (this.#lent > 0) throw new Error(`${this.name} cannot be disposed of: its results are lent out; await their use first`);
+    for (const { fed, loan } of this.#prepared.values()) {
+      loan.end();
+      for (const tensor of fed) tensor.delete();
+    }
     this.#prepared.clear();
     this.#last = undefined;
     this.#disposed = true;
@@ -91,12 +125,12 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
           `${this.name}: input ${spec.name} of shape [${spec.shape}] needs ${elements(spec.shape)} ${spec.dtype} values; its memory has ${bytes.byteLength} bytes`,
         );
       }
-      target.set(bytes);
+      if (!isSameMemory(bytes, target)) target.set(bytes);
     });
     return prepared;
   }
 
-  #preparedFor(inputs: HostTensors): Prepared {
+  #preparedFor(inputs: Specs): Prepared {
     if (this.#disposed) throw new Error(`${this.name} was disposed`);
     if (this.#last && matches(this.#last.inputs, inputs)) return this.#last;
     const specs = Object.keys(inputs).map(
@@ -113,9 +147,15 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
       throw tooManyTraces(this.name, { most, newest: key, before: [...this.#prepared.keys()].at(-1) });
     const executable = this.#host.compile(this.#fn, inputs, { ...this.#options, name: this.name });
     const fed = inputs.map((spec) => new NativeTensor(this.#host.c, dtypeNumber(spec.dtype), spec.shape));
-    const prepared: Prepared = { ...executable, inputs, fed, pointers: fed.map((t) => t.pointer) };
+    const loan = new Loan(`${this.name}: the memory it is fed from`);
+    const prepared: Prepared = { ...executable, inputs, fed, pointers: fed.map((t) => t.pointer), loan };
     this.#prepared.set(key, prepared);
     return prepared;
+  }
+
+  #lend(loan: Loan, spec: InputSpec, bytes: Uint8Array): HostTensor {
+    const { buffer, byteOffset } = bytes;
+    return loan.tensor(spec, new HOST_ARRAYS[spec.dtype](buffer, byteOffset, elements(spec.shape)));
   }
 
   #collect(prepared: Prepared, results: readonly Pointer[], into: Into = {}): Record<keyof O, HostTensor> {
@@ -139,7 +179,9 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
   }
 }
 
-function matches(specs: readonly InputSpec[], inputs: HostTensors): boolean {
+const isSameMemory = (a: Uint8Array, b: Uint8Array): boolean => a.buffer === b.buffer && a.byteOffset === b.byteOffset;
+
+function matches(specs: readonly InputSpec[], inputs: Specs): boolean {
   if (Object.keys(inputs).length !== specs.length) return false;
   return specs.every(({ name, dtype, shape }) => {
     const given = inputs[name];

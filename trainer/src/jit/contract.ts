@@ -14,6 +14,9 @@ export interface HostTensor {
 
 export type HostTensors = Readonly<Record<string, HostTensor>>;
 
+/** What a host tensor is like, whatever its values. */
+export type HostSpec = Pick<HostTensor, 'shape' | 'dtype'>;
+
 /** What a step function receives and returns: one tfjs tensor per name. */
 export type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -51,6 +54,26 @@ export interface Compiled<O extends Tensors = Tensors> {
   run(inputs: HostTensors, into?: Partial<Record<keyof O, HostTensor>>): Record<keyof O, HostTensor>;
   /** As `run`, off the JavaScript thread where the engine can. One call of a session at a time. */
   runAsync(inputs: HostTensors, into?: Partial<Record<keyof O, HostTensor>>): Promise<Record<keyof O, HostTensor>>;
+  /**
+   * As `runAsync`, but results are not copied: `use` is lent the engine's own memory, to read from until the promise that it
+   * returns settles; then the memory is freed, and asking the tensors for their `data` throws. No array taken from them may be
+   * looked at later. Meanwhile the session is free for other runs, and closing it or disposing of this function is refused.
+   *
+   * @example
+   * await gradients.runLending(inputs, async ({ loss }) => exchange(loss.data));
+   */
+  runLending<T>(inputs: HostTensors, use: (results: Record<keyof O, HostTensor>) => T | Promise<T>): Promise<T>;
+  /**
+   * The memory that runs with inputs of these shapes are fed from, traced for them where need be: an input whose `data` lies
+   * there is not copied. At first, and after a run that was given other memory for that input, its values are any. Not to be
+   * written to during an asynchronous run of this function; gone with `dispose`, after which asking for `data` throws.
+   *
+   * @example
+   * const { x } = step.memory({ x: { shape: [2], dtype: 'float32' } });
+   * x.data.set([1, 2]);
+   * step.run({ x });
+   */
+  memory<K extends string>(specs: Readonly<Record<K, HostSpec>>): Readonly<Record<K, HostTensor>>;
   /** Frees the memory it is fed from, for good; the session's variables stay. Refused during an asynchronous run. */
   dispose(): void;
 }

@@ -31,6 +31,7 @@ export class TensorFlowSession implements Session, Host {
   readonly #warn: (line: string) => void;
   #functionCount = 0;
   #busy = false;
+  #loans = 0;
   #closed = false;
 
   constructor(
@@ -73,6 +74,7 @@ export class TensorFlowSession implements Session, Host {
   close(): void {
     if (this.#closed) return;
     this.assertIdle('the session cannot be closed');
+    if (this.#loans > 0) throw new Error('the session cannot be closed: results are lent out; await their use first');
     for (const fn of this.#functions) fn.dispose();
     this.#session.close();
     this.#closed = true;
@@ -118,6 +120,15 @@ export class TensorFlowSession implements Session, Host {
       return await this.#session.runAsync(plan, fed, what);
     } finally {
       this.#busy = false;
+    }
+  }
+
+  async whileLent<T>(use: () => T | Promise<T>): Promise<T> {
+    this.#loans++;
+    try {
+      return await use();
+    } finally {
+      this.#loans--;
     }
   }
 

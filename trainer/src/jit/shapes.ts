@@ -1,10 +1,15 @@
 // What every engine does alike with the shapes that a function is called with.
-import type { HostDType, HostTensor, HostTensors } from './contract.js';
+import type { HostDType, HostSpec, HostTensor } from './contract.js';
 
 /** Sets of input shapes that a function may be called with, unless its options say otherwise. */
 export const DEFAULT_MAX_TRACES = 8;
 
-export const HOST_ARRAYS: Readonly<Record<HostDType, new (length: number) => HostTensor['data']>> = {
+interface HostArray {
+  new (length: number): HostTensor['data'];
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): HostTensor['data'];
+}
+
+export const HOST_ARRAYS: Readonly<Record<HostDType, HostArray>> = {
   float32: Float32Array,
   int32: Int32Array,
   uint8: Uint8Array,
@@ -12,7 +17,7 @@ export const HOST_ARRAYS: Readonly<Record<HostDType, new (length: number) => Hos
 };
 
 /** `x:float32[2,3] labels:int32[2]` */
-export const signature = (inputs: HostTensors): string =>
+export const signature = (inputs: Readonly<Record<string, HostSpec>>): string =>
   Object.entries(inputs)
     .map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape}]`)
     .join(' ');

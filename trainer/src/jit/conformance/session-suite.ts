@@ -42,6 +42,8 @@ export function sessionSuite(engine: EngineUnderTest): void {
     describe('variables', () => variableTests(() => session, count));
     describe('traces and lifetimes', () => lifetimeTests(() => session, square, count));
     describe('asynchronous runs', () => asynchronousTests(() => session, square, count));
+    describe('memory that is lent', () => lendingTests(() => session, square, count));
+    describe('memory to be fed from', () => memoryTests(() => session, square));
   });
 }
 
@@ -392,5 +394,138 @@ function asynchronousTests(session: () => Session, square: Square, count: Count)
     const fn = square();
     await expect(fn.runAsync({ x: { ...floats(1), shape: [2] } })).rejects.toThrow('input x');
     expect(values((await fn.runAsync({ x: floats(3) }))['y'])).toEqual([9]);
+  });
+}
+
+function lendingTests(session: () => Session, square: Square, count: Count): void {
+  test('results can be read while they are lent, with type and shape, and what `use` returns is passed on', async () => {
+    const fn = session().jit((inputs) => inputs);
+    const inputs: Record<string, HostTensor> = {
+      float: scalar(1.5),
+      int: { dtype: 'int32', shape: [2, 1], data: Int32Array.of(-7, 2 ** 30) },
+      bool: { dtype: 'bool', shape: [3], data: Uint8Array.of(1, 0, 1) },
+      empty: { dtype: 'float32', shape: [0, 3], data: new Float32Array(0) },
+    };
+    const copied = await fn.runLending(inputs, async (results) => {
+      await Promise.resolve();
+      return structuredClone(Object.fromEntries(Object.entries(results).map(([name, t]) => [name, { ...t }])));
+    });
+    expect(copied).toEqual(inputs);
+  });
+
+  test('afterwards they are gone, also where `use` fails, and the session goes on', async () => {
+    const fn = square();
+    let kept: HostTensor | undefined;
+    const keep = (results: Record<string, HostTensor>): void => {
+      kept = results['y'];
+    };
+    await fn.runLending({ x: floats(3) }, keep);
+    expect(() => kept?.data).toThrow('square: its lent results: this memory was freed');
+    await expect(
+      fn.runLending({ x: floats(4) }, (results) => {
+        keep(results);
+        throw new Error('of the user');
+      }),
+    ).rejects.toThrow('of the user');
+    expect(() => kept?.data).toThrow('this memory was freed');
+    expect(values((await fn.runAsync({ x: floats(5) }))['y'])).toEqual([25]);
+    session().close();
+  });
+
+  test('other runs go on meanwhile, the function’s own too, and do not touch what is lent', async () => {
+    const { total, fn } = count();
+    const other = square();
+    await fn.runLending({ x: floats(2) }, async ({ after }) => {
+      expect(values(fn.run({ x: floats(3) })['after'])).toEqual([5]);
+      session().write([total], [Float32Array.of(40)]);
+      expect(values((await other.runAsync({ x: floats(7) }))['y'])).toEqual([49]);
+      expect(values(after)).toEqual([2]);
+    });
+    expect(values(session().read([total])[0])).toEqual([40]);
+  });
+
+  test('a variable’s value that is lent stays while the variable moves on', async () => {
+    const { total } = count();
+    const take = session().jit(() => {
+      const sum = tf.clone(total);
+      total.assign(tf.zerosLike(total));
+      return { sum };
+    });
+    session().write([total], [Float32Array.of(7)]);
+    await take.runLending({}, ({ sum }) => {
+      expect(values(sum)).toEqual([7]);
+      expect(values(session().read([total])[0])).toEqual([0]);
+      session().write([total], [Float32Array.of(9)]);
+      expect(values(sum)).toEqual([7]);
+    });
+  });
+
+  test('neither session nor function can be closed meanwhile; another function can', async () => {
+    const { fn } = count();
+    const other = square();
+    await fn.runLending({ x: floats(2) }, ({ after }) => {
+      expect(() => session().close()).toThrow('the session cannot be closed: results are lent out; await their use first');
+      expect(() => fn.dispose()).toThrow('cannot be disposed of: its results are lent out; await their use first');
+      other.dispose();
+      expect(values(after)).toEqual([2]);
+    });
+    fn.dispose();
+  });
+
+  test('while it computes every other call is refused, as in any asynchronous run', async () => {
+    const { fn } = count();
+    const lending = fn.runLending({ x: floats(2) }, ({ after }) => values(after));
+    expect(() => fn.run({ x: floats(1) })).toThrow('busy');
+    expect(() => fn.memory({ x: floats(1) })).toThrow('busy');
+    await expect(fn.runLending({ x: floats(1) }, () => 0)).rejects.toThrow('busy');
+    expect(await lending).toEqual([2]);
+  });
+}
+
+function memoryTests(session: () => Session, square: Square): void {
+  const spec = { dtype: 'float32', shape: [2] } as const;
+
+  test('a run takes what was written there; ordinary inputs may take turns with it', async () => {
+    const fn = session().jit(({ a, b }: { a: tf.Tensor; b: tf.Tensor }) => ({ y: tf.sub(a, b) }));
+    const { a, b } = fn.memory({ a: spec, b: spec });
+    expect(fn.traces).toBe(1);
+    a.data.set([5, 6]);
+    b.data.set([1, 2]);
+    expect(values(fn.run({ a, b }).y)).toEqual([4, 4]);
+    a.data.set([7, 8]);
+    expect(values((await fn.runAsync({ b, a })).y)).toEqual([6, 6]);
+    expect(values(fn.run({ a: floats(1, 1), b }).y)).toEqual([0, -1]);
+    expect(fn.memory({ a: spec, b: spec }).b.data).toEqual(b.data);
+    a.data.set([2, 2]);
+    expect(await fn.runLending({ a, b }, ({ y }) => values(y))).toEqual([1, 0]);
+    expect(fn.traces).toBe(1);
+  });
+
+  test('it is of its own for each set of shapes', () => {
+    const fn = square();
+    const pair = fn.memory({ x: spec })['x']!;
+    const single = fn.memory({ x: { dtype: 'int32', shape: [1] } })['x']!;
+    pair.data.set([2, 3]);
+    single.data.set([4]);
+    expect(values(fn.run({ x: pair })['y'])).toEqual([4, 9]);
+    expect(fn.run({ x: single })['y']).toEqual({ dtype: 'int32', shape: [1], data: Int32Array.of(16) });
+    expect(fn.traces).toBe(2);
+  });
+
+  test('more sets of shapes than allowed are refused', () => {
+    const fn = session().jit(({ x }: { x: tf.Tensor }) => ({ y: tf.neg(x) }), { name: 'negate', maxTraces: 1 });
+    fn.memory({ x: spec });
+    expect(() => fn.memory({ x: { dtype: 'float32', shape: [3] } })).toThrow('negate: called with more than 1 sets of shapes');
+  });
+
+  test('it is gone with the function or the session, and no longer asked for', () => {
+    const [first, second] = [square(), square()];
+    const [x, y] = [first.memory({ x: spec })['x']!, second.memory({ x: spec })['x']!];
+    first.dispose();
+    expect(() => x.data).toThrow('square: the memory it is fed from: this memory was freed');
+    expect(() => first.memory({ x: spec })).toThrow('was disposed');
+    session().close();
+    expect(() => y.data).toThrow('this memory was freed');
+    expect(() => second.memory({ x: spec })).toThrow('closed');
   });
 }
