@@ -44,6 +44,11 @@ export const METRICS = {
     doc: 'Training images per second of this model, its own steps only.',
   },
   'time/step_ms': { unit: 'ms', better: 'lower', doc: 'Duration of one training step.' },
+  'time/exchange_share': {
+    unit: '%',
+    better: 'lower',
+    doc: 'Share of the step that ranks spend in the exchange of gradients, waiting for each other included.',
+  },
   'gap/train_error': {
     unit: 'points',
     better: 'none',
@@ -63,7 +68,20 @@ export const LAYER_METRICS = {
   update_ratio: { unit: '', better: 'none', doc: "Norm of the step's update divided by the norm of the weights." },
 } as const satisfies Record<string, Metric>;
 
-export type MetricName = keyof typeof METRICS | `${keyof typeof LAYER_METRICS}/${string}`;
+/** Metrics kept per rank and step: the name is followed by `/rank<r>`, counted from 0. */
+export const RANK_METRICS = {
+  compute_ms: { unit: 'ms', better: 'lower', doc: 'Filling the batch, forward and backward pass.' },
+  pack_ms: { unit: 'ms', better: 'lower', doc: 'Copying the gradient to where other ranks see it.' },
+  wait_ms: { unit: 'ms', better: 'lower', doc: 'Waiting for other ranks: the slowest waits least.' },
+  reduce_ms: { unit: 'ms', better: 'lower', doc: "Averaging the rank's slice over all ranks." },
+  unpack_ms: { unit: 'ms', better: 'lower', doc: 'Copying the mean to where it is applied from.' },
+  apply_ms: { unit: 'ms', better: 'lower', doc: 'Applying the mean to the weights.' },
+} as const satisfies Record<string, Metric>;
+
+export type MetricName =
+  | keyof typeof METRICS
+  | `${keyof typeof LAYER_METRICS}/${string}`
+  | `${keyof typeof RANK_METRICS}/rank${number}`;
 
 /** One line of metrics.jsonl. `step` counts completed steps, `epoch` is 1-based, `time` is Unix seconds; gap metrics have model 'gap'. */
 export interface MetricRecord {

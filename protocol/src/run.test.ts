@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { LAYER_METRICS, METRICS } from './metrics.js';
+import { LAYER_METRICS, METRICS, RANK_METRICS } from './metrics.js';
 import { type RunConfig, RunConfigSchema, RunSummarySchema } from './run.js';
 import { type TrainingState, TrainingStateSchema } from './training-state.js';
 
-const config: RunConfig = {
+const later = { workers: null, gpus: null, wire: 'fp32', accumulate: 1, syncBn: false } as const;
+/** Of a run from before those. */
+const first: Omit<RunConfig, keyof typeof later> = {
   model: ['resnet', 'plain'],
   arch: 'cifar',
   depth: 20,
@@ -39,6 +41,7 @@ const config: RunConfig = {
   keep: 3,
   checkpointEvery: 1,
 };
+const config: RunConfig = { ...first, ...later };
 const accepts = (changes: object): boolean => RunConfigSchema.safeParse({ ...config, ...changes }).success;
 
 describe('a run’s configuration', () => {
@@ -46,7 +49,11 @@ describe('a run’s configuration', () => {
     expect(RunConfigSchema.parse(JSON.parse(JSON.stringify(config)))).toEqual(config);
   });
 
-  it.each(Object.keys(config) as (keyof RunConfig)[])('is not complete without %s', (key) => {
+  it('of a run from before there were several ranks is that of one rank', () => {
+    expect(RunConfigSchema.parse(first)).toEqual(config);
+  });
+
+  it.each(Object.keys(first) as (keyof RunConfig)[])('is not complete without %s', (key) => {
     const { [key]: _, ...rest } = config;
     expect(RunConfigSchema.safeParse(rest).error?.issues.map((issue) => issue.path)).toEqual([[key]]);
   });
@@ -65,6 +72,8 @@ describe('a run’s configuration', () => {
     ['no negative seed', { seed: -1 }, { seed: Number.MAX_SAFE_INTEGER }],
     ['a target of at most all images', { targetAcc: 101 }, { targetAcc: 100 }],
     ['smoothing that leaves the label something', { labelSmoothing: 1 }, { labelSmoothing: 0.1 }],
+    ['GPUs by count or by list', { gpus: '0,0' }, { gpus: '0,2' }],
+    ['at least one worker', { workers: 0 }, { workers: 2 }],
     ['finite numbers', { lr: Number.POSITIVE_INFINITY }, { lr: 3 }],
   ])('asks for %s', (_, bad, good) => {
     expect([accepts(bad), accepts(good)]).toEqual([false, true]);
@@ -123,21 +132,30 @@ describe('a training state', () => {
         images: 896,
       },
     },
+    lrFactor: 0.5,
+    ranks: 2,
   };
 
   it('survives being written and read', () => {
     expect(TrainingStateSchema.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);
   });
 
+  it('of one rank, from before there were several, is read', () => {
+    const { lrFactor: _, ranks: __, ...before } = state;
+    expect(TrainingStateSchema.parse(before)).toEqual({ ...state, lrFactor: 1, ranks: 1 });
+  });
+
   it('of another version, or before the first step of an epoch there never was, is refused', () => {
-    for (const changes of [{ version: 2 }, { epoch: 0 }, { step: -1 }])
+    for (const changes of [{ version: 2 }, { epoch: 0 }, { step: -1 }, { lrFactor: 0 }, { ranks: 0 }])
       expect(TrainingStateSchema.safeParse({ ...state, ...changes }).success).toBe(false);
   });
 });
 
 describe('metrics', () => {
   it('are these names, with units and directions that fit: they stand in files for ever', () => {
-    const table = Object.entries({ ...METRICS, ...LAYER_METRICS }).map(([name, { unit, better }]) => `${name} ${unit} ${better}`);
+    const table = Object.entries({ ...METRICS, ...LAYER_METRICS, ...RANK_METRICS }).map(
+      ([name, { unit, better }]) => `${name} ${unit} ${better}`,
+    );
     expect(table).toEqual([
       'train/loss  lower',
       'train/accuracy % higher',
@@ -151,11 +169,18 @@ describe('metrics', () => {
       'lr  none',
       'time/images_per_sec img/s higher',
       'time/step_ms ms lower',
+      'time/exchange_share % lower',
       'gap/train_error points none',
       'gap/val_accuracy points none',
       'grad_norm  none',
       'weight_norm  none',
       'update_ratio  none',
+      'compute_ms ms lower',
+      'pack_ms ms lower',
+      'wait_ms ms lower',
+      'reduce_ms ms lower',
+      'unpack_ms ms lower',
+      'apply_ms ms lower',
     ]);
   });
 });

@@ -1,5 +1,6 @@
 // What a run is: its configuration (a typed value, the same in config.yaml, on the wire and in code) and its summary.
 import { z } from 'zod';
+import { parseGpus } from './gpus.js';
 
 export const SIDES = ['resnet', 'plain'] as const;
 /** One of the two models that train side by side. */
@@ -49,6 +50,21 @@ export const RunConfigSchema = z.strictObject({
   keep: z.int().positive(),
   /** Epochs between checkpoints. */
   checkpointEvery: z.int().positive(),
+  // What came later has the value of the runs before it, which can thus be gone on with.
+  /** CPU ranks (`--workers`); null leaves the choice to `gpus` and the machine. */
+  workers: z.int().positive().nullable().default(null),
+  /** GPU ranks as `parseGpus` reads them; null leaves the choice to `workers` and the machine. */
+  gpus: z
+    .string()
+    .refine((text) => parseGpus(text) !== undefined)
+    .nullable()
+    .default(null),
+  /** How gradients cross between ranks; sums are float32 whatever the wire. */
+  wire: z.enum(['fp32', 'bf16']).default('fp32'),
+  /** Parts in which each rank computes its share of the batch. */
+  accumulate: z.int().positive().default(1),
+  /** Batch statistics over all ranks, not of each rank's own share. */
+  syncBn: z.boolean().default(false),
 });
 export type RunConfig = z.infer<typeof RunConfigSchema>;
 

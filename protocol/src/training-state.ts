@@ -29,6 +29,10 @@ export const TrainingStateSchema = z.strictObject({
   /** The dataset's hash: another dataset cannot continue the run. */
   dataHash: z.string(),
   models: z.partialRecord(z.enum(SIDES), SideStateSchema),
+  /** What the schedule's learning rate is multiplied by, as changed while training. */
+  lrFactor: z.number().positive().default(1),
+  /** Ranks that the batches were spread over. */
+  ranks: z.int().positive().default(1),
 });
 export type TrainingState = z.infer<typeof TrainingStateSchema>;
 export type SideState = z.infer<typeof SideStateSchema>;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunConfig, RunConfigSchema } from '@trainer/protocol';
 import { describe, expect, test } from 'vitest';
-import { type Completion, completeConfig, refuseContradictions } from '../settings/complete.js';
+import { type Completion, completeConfig, refuseContradictions, refuseTooManyRanks } from '../settings/complete.js';
 import type { StartOptions } from '../settings/contract.js';
 import { renderConfig } from './print-config.js';
 import { type RawFlags, resolveStart } from './resolve.js';
@@ -86,6 +86,20 @@ describe('contradictions', () => {
     [{ zeroGamma: true, norm: 'none' }, 'zero-gamma true (flag --zero-gamma) needs a norm'],
     [{ zeroGamma: true, model: 'plain' }, 'zero-gamma true (flag --zero-gamma) is of the residual net alone'],
     [{ warmup: '5', epochs: '5' }, 'warmup 5 (flag --warmup) takes the whole run of 5 epochs (flag --epochs)'],
+    [
+      { workers: '2', gpus: 'all' },
+      'workers 2 (flag --workers) puts the ranks on the CPU, gpus all (flag --gpus) on GPUs: leave one out, or set it to none',
+    ],
+    [{ gpus: '2', engine: 'wasm' }, 'gpus 2 (flag --gpus) needs TensorFlow, but engine is wasm (flag --engine)'],
+    [{ syncBn: true, norm: 'none' }, 'sync-bn true (flag --sync-bn) needs a norm whose statistics it shares'],
+    [
+      { workers: '4', batchSize: '3' },
+      'batch-size 3 (flag --batch-size) is less than an image for each of 4 ranks: raise --batch-size to 4, or ask for fewer',
+    ],
+    [
+      { gpus: '0,2', accumulate: '2', batchSize: '3' },
+      'batch-size 3 (flag --batch-size) is less than an image for each of 2 ranks, each in 2 parts (--accumulate): raise --batch-size to 4',
+    ],
   ])('%j is refused on every machine, before anything is loaded', async (flags, message) => {
     const options = await asked(flags);
     expect(() => refuseContradictions(options)).toThrow(message);
@@ -97,6 +111,12 @@ describe('contradictions', () => {
     expect(() => refuseContradictions(options)).not.toThrow();
     expect(() => completeConfig(options, { preset: 'quick' })).toThrow('limit-train 10000 (preset quick)');
   });
+});
+
+test('ranks that turn out to be more than a batch has images are refused', async () => {
+  const { config } = await complete({ gpus: 'all', batchSize: '6', accumulate: '2' });
+  expect(() => refuseTooManyRanks(config, 3)).not.toThrow();
+  expect(() => refuseTooManyRanks(config, 4)).toThrow('batch-size 6 is less than an image for each of 4 ranks');
 });
 
 test('--fast-dev-run tries every phase on a few batches, whatever else was asked', async () => {

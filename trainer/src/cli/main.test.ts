@@ -20,8 +20,11 @@ async function run(argv: string, env: NodeJS.ProcessEnv = {}) {
 describe('bad input is answered in one line, with exit code 2', () => {
   test.each([
     ['start --epoch 3', 'unknown flag --epoch: did you mean --epochs? trainer start --help lists them all'],
-    ['start --gpus 2', 'unknown flag --gpus: trainer start --help lists them all'],
-    ['start --workers 2', 'unknown flag --workers: trainer start --help lists them all'],
+    [
+      'start --gpus 1,1',
+      '--gpus must be a number of GPUs, all, or a list with a comma (0,2; GPU 2 alone is 2,), none of them twice, or none, not "1,1"',
+    ],
+    ['start --workers 0', '--workers must be a whole number of at least 1, or none, not "0"'],
     ['start -z', 'unknown flag -z: trainer start --help lists them all'],
     ['--depth 20', '--depth belongs to a command: trainer start --depth'],
     ['--nothing', 'unknown flag --nothing: trainer --help lists the commands'],

@@ -68,7 +68,7 @@ describe('precedence', () => {
     expect(config).toEqual({});
     expect(run).toEqual({
       ...{ seeds: 1, out: 'runs', name: null, tags: [], notes: null, resume: null },
-      ...{ printConfig: false, dryRun: false, fastDevRun: false },
+      ...{ printConfig: false, dryRun: false, fastDevRun: false, commitEvery: 10, maxRestarts: 3, deadline: null },
     });
     expect(output).toEqual({ quiet: false, verbose: false, json: false, progress: true, color: 'auto' });
   });
@@ -113,6 +113,13 @@ describe('configuration files', () => {
     expect((await resolve()).config).toEqual(same);
   });
 
+  test('a list of one GPU is no count', async () => {
+    write('trainer.yaml', 'gpus: [2]');
+    expect((await resolve()).config).toEqual({ gpus: '2,' });
+    write('trainer.yaml', 'gpus: 2');
+    expect((await resolve()).config).toEqual({ gpus: '2' });
+  });
+
   test('an empty file says nothing', async () => {
     write('trainer.yaml', '# nothing yet\n');
     expect((await resolve()).config).toEqual({});
@@ -132,7 +139,7 @@ describe('configuration files', () => {
     ['a.ini', 'depth=20', 'a.ini: a configuration file ends in .yaml, .yml, .json, .toml; rename it or convert it'],
     ['a.yaml', '- depth\n', 'a.yaml: must hold settings by name, such as "depth: 20"'],
     ['a.yaml', 'lr: 0.1\nepoch: 3\n', 'a.yaml:2: unknown setting epoch: did you mean epochs?'],
-    ['a.yaml', 'gpus: 2\n', 'a.yaml:1: unknown setting gpus; trainer start --help lists them all'],
+    ['a.yaml', 'machines: 2\n', 'a.yaml:1: unknown setting machines; trainer start --help lists them all'],
     ['a.yaml', 'no-depth: 2\n', 'a.yaml:1: unknown setting no-depth'],
     ['a.yaml', 'resume: last\n', 'a.yaml:1: resume belongs on the command line, as --resume; remove it here'],
     ['a.yaml', 'out: a\nlogdir: b\n', 'a.yaml:2: logdir is given twice, first in a.yaml:1: keep one'],

@@ -171,7 +171,9 @@ function fromSettings(settings: readonly Setting[]): Resolved {
       if (OPTIONS[name].nullable) source.set(name, null, place);
       continue;
     }
-    source.take(name, textOf(value, label), { label, origin: place });
+    // A list of one GPU is a list all the same.
+    const text = textOf(value, label) + (Array.isArray(value) && OPTIONS[name].type.kind === 'gpus' ? ',' : '');
+    source.take(name, text, { label, origin: place });
     if (negated) source.set(name, source.values[field] !== true, place);
   }
   return source;

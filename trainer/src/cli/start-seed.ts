@@ -155,6 +155,8 @@ const beginning = (dataHash: string): TrainingState => ({
   seconds: 0,
   dataHash,
   models: {},
+  lrFactor: 1,
+  ranks: 1,
 });
 
 /** Where the time went. */

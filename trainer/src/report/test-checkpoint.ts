@@ -30,6 +30,8 @@ export function testCheckpoint(step: number, scale = 1): Checkpoint {
       seconds: 4.5,
       dataHash: 'ab',
       models: { resnet: side, plain: side },
+      lrFactor: 0.5,
+      ranks: 2,
     },
     models: { resnet: model(step * scale), plain: model(-step * scale) },
   };

@@ -36,5 +36,10 @@ export const testConfig = (values: Partial<RunConfig> = {}): RunConfig => ({
   freeze: [],
   keep: 3,
   checkpointEvery: 1,
+  workers: null,
+  gpus: null,
+  wire: 'fp32',
+  accumulate: 1,
+  syncBn: false,
   ...values,
 });

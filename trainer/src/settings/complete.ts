@@ -1,6 +1,6 @@
 // The whole configuration of a run: what was asked for, what was fitted to the machine, the preset and the defaults, in that
 // order, with the origin of every value; and the checks that need more than one value.
-import { type RunConfig, RunConfigSchema } from '@trainer/protocol';
+import { parseGpus, type RunConfig, RunConfigSchema } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import { type Architecture, architectureOf } from '../nn/spec.js';
 import type { StartOptions } from './contract.js';
@@ -115,6 +115,28 @@ interface Rule {
   readonly message: (config: RunConfig, origin: (field: keyof RunConfig) => string) => string;
 }
 
+/** As far as the configuration says it: `all` may be one. */
+function askedRanks({ workers, gpus }: RunConfig): number {
+  if (workers !== null) return workers;
+  const request = gpus === null ? undefined : parseGpus(gpus);
+  if (request === undefined || request === 'all') return 1;
+  return 'count' in request ? request.count : request.indices.length;
+}
+
+const tooFewExamples = ({ accumulate }: RunConfig, ranks: number): string => {
+  const parts = accumulate === 1 ? '' : `, each in ${accumulate} parts (--accumulate)`;
+  return `is less than an image for each of ${ranks} ${ranks === 1 ? 'rank' : 'ranks'}${parts}: raise --batch-size to ${ranks * accumulate}, or ask for fewer`;
+};
+
+/**
+ * For when it is known how many ranks there are (`--gpus all`), and how large batches are.
+ * @throws TrainerError (usage) where not every part of every rank's share of a batch has an example
+ */
+export function refuseTooManyRanks(config: RunConfig, ranks: number): void {
+  if (config.batchSize < ranks * config.accumulate)
+    throw usageError(`batch-size ${config.batchSize} ${tooFewExamples(config, ranks)}`);
+}
+
 const RULES: readonly Rule[] = [
   {
     field: 'preset',
@@ -143,6 +165,28 @@ const RULES: readonly Rule[] = [
     field: 'zeroGamma',
     broken: ({ zeroGamma, model }) => zeroGamma && !model.includes('resnet'),
     message: (_, origin) => `is of the residual net alone, but model is plain (${origin('model')}): leave one of them out`,
+  },
+  {
+    field: 'workers',
+    broken: ({ workers, gpus }) => workers !== null && gpus !== null,
+    message: ({ gpus }, origin) =>
+      `puts the ranks on the CPU, gpus ${gpus} (${origin('gpus')}) on GPUs: leave one out, or set it to none`,
+  },
+  {
+    field: 'gpus',
+    broken: ({ gpus, engine }) => gpus !== null && engine === 'wasm',
+    message: (_, origin) =>
+      `needs TensorFlow, but engine is wasm (${origin('engine')}), which knows no GPUs: leave one out, or use --workers`,
+  },
+  {
+    field: 'syncBn',
+    broken: ({ syncBn, norm }) => syncBn && norm === 'none',
+    message: (_, origin) => `needs a norm whose statistics it shares, but norm is none (${origin('norm')}): leave one out`,
+  },
+  {
+    field: 'batchSize',
+    broken: (config) => config.batchSize < askedRanks(config) * config.accumulate,
+    message: (config) => tooFewExamples(config, askedRanks(config)),
   },
   {
     field: 'warmup',

@@ -14,6 +14,12 @@ export interface RunOptions {
   readonly printConfig: boolean;
   readonly dryRun: boolean;
   readonly fastDevRun: boolean;
+  /** Times that training is begun anew from the newest commit or checkpoint before the command gives up. */
+  readonly maxRestarts: number;
+  /** Seconds that a step may take before its slowest rank counts as frozen; null: by the length of the steps so far. */
+  readonly deadline: number | null;
+  /** Seconds between commits: what a crash may cost. */
+  readonly commitEvery: number;
 }
 
 export interface OutputOptions {

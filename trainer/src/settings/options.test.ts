@@ -7,8 +7,8 @@ test('the flags of trainer start change only on purpose', () => {
     [
       '--model --arch --depth --width --shortcut --attention --norm --zero-gamma --data --limit-train --limit-test --val-split',
       '--skip-bad-images --init --freeze --preset --epochs --max-steps --max-time --target-acc --batch-size --lr --momentum',
-      '--weight-decay --schedule --warmup --label-smoothing --no-decay-norm --precision --engine --seed --deterministic --keep',
-      '--checkpoint-every --seeds --out --name --tags --notes --resume --config --print-config --dry-run --fast-dev-run --quiet',
+      '--weight-decay --schedule --warmup --label-smoothing --no-decay-norm --accumulate --sync-bn --precision --engine --seed',
+      '--deterministic --gpus --workers --wire --keep --checkpoint-every --commit-every --max-restarts --deadline --seeds --out --name --tags --notes --resume --config --print-config --dry-run --fast-dev-run --quiet',
       '--verbose --json --no-progress --color',
     ].join(' '),
   );

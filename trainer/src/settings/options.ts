@@ -30,7 +30,7 @@ interface OptionSpec {
   readonly commands?: readonly CommandName[];
 }
 
-const GROUPS = ['What to train', 'How long', 'How', 'Run', 'Output', 'Options'] as const;
+const GROUPS = ['What to train', 'How long', 'How', 'Where', 'Run', 'Output', 'Options'] as const;
 type Group = (typeof GROUPS)[number];
 
 const boolean: ValueType = { kind: 'boolean' };
@@ -110,6 +110,8 @@ const HOW = {
     help: 'Share of the target spread over all classes',
   },
   'decay-norm': { type: boolean, help: 'No weight decay on norm parameters and biases' },
+  accumulate: { type: count, metavar: 'K', help: 'Compute each batch in K parts, for the memory; the mean is the same' },
+  'sync-bn': { type: boolean, help: 'Batch statistics over all ranks, not of each alone' },
   precision: { type: choice('fp32', 'bf16'), help: 'Arithmetic of convolutions and products', commands: ['start', 'bench step'] },
   engine: {
     type: choice('auto', 'tensorflow', 'wasm'),
@@ -118,6 +120,17 @@ const HOW = {
   },
   seed: { type: { kind: 'integer', from: 0 }, metavar: 'N', help: 'Of initial weights, order and augmentation' },
   deterministic: { type: boolean, help: 'Same bits on every run of this machine' },
+} satisfies Section;
+
+const WHERE = {
+  gpus: {
+    type: { kind: 'gpus' },
+    metavar: 'N|all|LIST',
+    nullable: true,
+    help: 'One rank per GPU: how many, all, or which (0,2; GPU 2 alone is 2,)',
+  },
+  workers: { type: count, metavar: 'N', nullable: true, help: 'Ranks on the CPU, which share its cores' },
+  wire: { type: choice('fp32', 'bf16'), help: 'Numbers that gradients cross between ranks as' },
 } satisfies Section;
 
 const KEEPING = {
@@ -166,6 +179,23 @@ const RUN = {
   },
 } satisfies Section;
 
+const FAULTS = {
+  'commit-every': {
+    type: { kind: 'duration' },
+    metavar: 'TIME',
+    default: 10,
+    help: 'Time between commits, from which training goes on after a crash',
+  },
+  'max-restarts': { type: { kind: 'integer', from: 0 }, metavar: 'N', default: 3, help: 'Times to go on after a crash' },
+  deadline: {
+    type: { kind: 'duration' },
+    metavar: 'TIME',
+    nullable: true,
+    default: null,
+    help: 'Time after which a step counts as frozen; else 10 times the median, at least 15 s',
+  },
+} satisfies Section;
+
 const ALL = ['start', 'setup', 'doctor', 'bench step'] as const;
 
 const OUTPUT = {
@@ -196,7 +226,9 @@ export const OPTIONS = {
   ...section(WHAT, 'What to train', 'config'),
   ...section(LONG, 'How long', 'config'),
   ...section(HOW, 'How', 'config'),
+  ...section(WHERE, 'Where', 'config'),
   ...section(KEEPING, 'Run', 'config'),
+  ...section(FAULTS, 'Run', 'run'),
   ...section(RUN, 'Run', 'run'),
   ...section(OTHER, 'Options', 'run'),
   ...section(OUTPUT, 'Output', 'output'),

@@ -31,6 +31,11 @@ export const DEFAULTS = {
   deterministic: false,
   keep: 3,
   checkpointEvery: 1,
+  workers: null,
+  gpus: null,
+  wire: 'fp32',
+  accumulate: 1,
+  syncBn: false,
 } as const satisfies Partial<RunConfig>;
 
 type Preset = Partial<RunConfig> & Pick<RunConfig, 'depth' | 'epochs' | 'batchSize' | 'lr' | 'weightDecay' | 'schedule'>;

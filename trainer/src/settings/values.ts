@@ -1,4 +1,5 @@
 // One option's value from its text: the same rules for flags, the environment and configuration files.
+import { formatGpus, parseGpus } from '@trainer/protocol';
 
 /** What an option takes. Bounds: `from` and `upTo` belong to the range, `above` and `below` do not. */
 export type ValueType =
@@ -8,6 +9,7 @@ export type ValueType =
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'list'; readonly choices?: readonly string[] }
   | { readonly kind: 'duration' }
+  | { readonly kind: 'gpus' }
   | { readonly kind: 'text'; readonly what: string };
 
 export type Value = string | number | boolean | readonly string[] | null;
@@ -41,6 +43,8 @@ function parse(type: ValueType, text: string): Value | undefined {
       return list(text, type.choices);
     case 'duration':
       return duration(text);
+    case 'gpus':
+      return gpus(text);
     case 'text':
       return text === '' ? undefined : text;
   }
@@ -67,13 +71,18 @@ function list(text: string, choices?: readonly string[]): readonly string[] | un
   return choices ? choices.filter((choice) => names.includes(choice)) : [...new Set(names)];
 }
 
-/** Seconds of "00:12:00" or "720". */
+function gpus(text: string): string | undefined {
+  const request = parseGpus(text);
+  return request && formatGpus(request);
+}
+
+/** Seconds of "00:12:00", "720" or "720s". */
 function duration(text: string): number | undefined {
   const clock = CLOCK.exec(text);
   const seconds = clock
     ? Number(clock[1]) * 3600 + Number(clock[2]) * 60 + Number(clock[3])
-    : NUMBER.test(text)
-      ? Number(text)
+    : NUMBER.test(text.replace(/s$/, ''))
+      ? Number(text.replace(/s$/, ''))
       : 0;
   return Number.isFinite(seconds) && seconds > 0 ? seconds : undefined;
 }
@@ -93,6 +102,8 @@ function describe(type: ValueType): string {
       return type.choices ? `${oneOf(type.choices)}, or several divided by commas` : 'names divided by commas';
     case 'duration':
       return 'hours:minutes:seconds such as 00:12:00, or a number of seconds above 0';
+    case 'gpus':
+      return 'a number of GPUs, all, or a list with a comma (0,2; GPU 2 alone is 2,), none of them twice';
     case 'text':
       return type.what;
   }

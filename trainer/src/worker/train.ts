@@ -249,6 +249,8 @@ class Training {
       seconds: this.#clock.elapsed,
       dataHash: dataset.hash,
       models: Object.fromEntries(this.#books.map((b) => [b.side, b.state])),
+      lrFactor: 1,
+      ranks: 1,
     };
   }
 
