@@ -44,6 +44,8 @@ export const RULES = [
   onlyKnows('settings', ['nn/spec.ts'], 'settings are values: they know neither who asks nor who acts on them'),
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),
   onlyKnows('allreduce', [], 'the exchange knows neither who trains nor what'),
+  onlyKnows('link', [], 'channels know neither who speaks nor of what'),
+  onlyKnows('simulation', ['link'], 'the simulation knows channels, not who speaks'),
   onlyKnows('report', [], 'reports know neither who trains nor who asks'),
   onlyKnows(
     'worker',
@@ -55,6 +57,12 @@ export const RULES = [
     'nobody imports the command line, but the benchmarks that are its commands',
     { pathNot: rooms('cli', 'bench') },
     { path: rooms('cli', 'bench') },
+  ),
+  forbidden(
+    'simulation-for-tests',
+    'only tests run on simulated time',
+    { pathNot: rooms('simulation') },
+    { path: rooms('simulation') },
   ),
   forbidden(
     'native-library',
