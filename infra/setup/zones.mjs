@@ -36,10 +36,10 @@ export const RULES = [
   onlyKnows('jit', ['runtime'], 'jit stands on runtime alone'),
   onlyKnows(
     'fallback',
-    ['jit/contract.ts', 'jit/loan.ts', 'jit/shapes.ts', 'nn/kernels.ts'],
+    ['jit/contract.ts', 'jit/host-exchange.ts', 'jit/loan.ts', 'jit/shapes.ts', 'nn/kernels.ts'],
     "fallback implements jit's contract and nn's kernels",
   ),
-  onlyKnows('nn', ['jit/contract.ts'], 'models and layers know the engine only by its contract'),
+  onlyKnows('nn', ['jit/contract.ts', 'jit/host-exchange.ts'], 'models and layers know the engine only by its contract'),
   onlyKnows('optim', [], 'optimizers are plain functions'),
   onlyKnows('settings', ['nn/spec.ts'], 'settings are values: they know neither who asks nor who acts on them'),
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),

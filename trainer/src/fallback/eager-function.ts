@@ -13,6 +13,7 @@ import type {
 import { Loan } from '../jit/loan.js';
 import { DEFAULT_MAX_TRACES, HOST_ARRAYS, signature, tooManyTraces } from '../jit/shapes.js';
 import type { BackendWasm } from './heap.js';
+import { exchangingWith } from './host-exchange.js';
 
 /** What an eager function asks of its session. */
 export interface Host {
@@ -41,6 +42,7 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
   readonly name: string;
   readonly #host: Host;
   readonly #fn: StepFunction;
+  readonly #onExchange: JitOptions['onExchange'];
   readonly #maxTraces: number;
   /** Nothing is traced, yet sets of input shapes are counted and limited as the compiled engine does. */
   readonly #signatures = new Set<string>();
@@ -56,6 +58,7 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     this.#host = host;
     this.#fn = fn;
     this.name = options.name;
+    this.#onExchange = options.onExchange;
     this.#maxTraces = options.maxTraces ?? DEFAULT_MAX_TRACES;
     this.#memoryLoan = new Loan(`${this.name}: the memory it is fed from`);
   }
@@ -126,7 +129,8 @@ export class EagerFunction<O extends Tensors> implements Compiled<O> {
     const step = (): Record<keyof O, HostTensor> => {
       tf.engine().startScope(this.name);
       try {
-        return this.#host.allOrNothing(() => this.#collect(this.#fn(toTensors(inputs)), into));
+        const compute = () => exchangingWith(this.name, this.#onExchange, () => this.#fn(toTensors(inputs)));
+        return this.#host.allOrNothing(() => this.#collect(compute(), into));
       } finally {
         tf.engine().endScope();
       }

@@ -1,5 +1,6 @@
 // Registers what tfjs' wasm backend lacks for training: gradients of convolutions and of gather, and the layers' fused kernels.
 import * as tf from '@tensorflow/tfjs-core';
+import { HOST_EXCHANGE } from '../jit/host-exchange.js';
 import { reluGradient, trainingBatchNorm, trainingBatchNormGradient } from './batch-norm.js';
 import { cast } from './cast.js';
 import { convFilterGradient } from './conv-filter-gradient.js';
@@ -7,6 +8,7 @@ import { convInputGradient } from './conv-input-gradient.js';
 import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise-gradients.js';
 import { gather } from './gather.js';
 import type { BackendWasm } from './heap.js';
+import { exchangeWithHost } from './host-exchange.js';
 import { identity } from './identity.js';
 import { oneHot } from './one-hot.js';
 import { guardPadding } from './padding-guard.js';
@@ -34,6 +36,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   GatherV2: gather,
   Identity: identity,
   OneHot: oneHot,
+  [HOST_EXCHANGE]: exchangeWithHost,
   TrainingBatchNorm: trainingBatchNorm,
   TrainingBatchNormGrad: trainingBatchNormGradient,
   ReluGradFromOutput: reluGradient,

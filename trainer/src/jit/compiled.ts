@@ -3,13 +3,14 @@ import type { CApi, Pointer } from '../runtime/capi.js';
 import { bytesOf, elements, NativeTensor, viewOf } from '../runtime/tensor.js';
 import type { Compiled, HostSpec, HostTensor, HostTensors, JitOptions, StepFunction, Tensors } from './contract.js';
 import { Loan } from './loan.js';
-import type { RunPlan } from './native-session.js';
+import { isStaged, type RunPlan } from './native-session.js';
 import { DEFAULT_MAX_TRACES, HOST_ARRAYS, signature, tooManyTraces } from './shapes.js';
+import { freePlan, type StagedPlan } from './staged-run.js';
 import { dtypeNumber, type InputSpec } from './trace.js';
 
 /** What one trace needs to run: native memory for the inputs, and where results come from. */
 export interface Executable {
-  readonly plan: RunPlan;
+  readonly plan: RunPlan | StagedPlan;
   readonly outputs: readonly InputSpec[];
 }
 
@@ -23,8 +24,8 @@ export interface Host {
   /** The function was disposed of: the session need not hold it any longer. */
   released(fn: Compiled): void;
   compile(fn: StepFunction, inputs: readonly InputSpec[], options: Required<Pick<JitOptions, 'name'>> & JitOptions): Executable;
-  run(plan: RunPlan, fed: readonly Pointer[], what: string): Pointer[];
-  runAsync(plan: RunPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]>;
+  run(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Pointer[];
+  runAsync(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]>;
   /** Refuses to close while `use` goes on. */
   whileLent<T>(use: () => T | Promise<T>): Promise<T>;
 }
@@ -104,9 +105,10 @@ export class CompiledFunction<O extends Tensors> implements Compiled<O> {
     // An asynchronous run still reads the memory it was fed from, and so may those who read a result that is an input.
     this.#host.assertIdle(`${this.name} cannot be disposed of`);
     if (this.#lent > 0) throw new Error(`${this.name} cannot be disposed of: its results are lent out; await their use first`);
-    for (const { fed, loan } of this.#prepared.values()) {
+    for (const { fed, loan, plan } of this.#prepared.values()) {
       loan.end();
       for (const tensor of fed) tensor.delete();
+      if (isStaged(plan)) freePlan(plan);
     }
     this.#prepared.clear();
     this.#last = undefined;

@@ -23,6 +23,13 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 /** A plain tfjs function of named tensors. It may assign variables; it must not read data or use JavaScript's randomness. */
 export type StepFunction<I extends Tensors = Tensors, O extends Tensors = Tensors> = (inputs: I) => O;
 
+/**
+ * Called in the middle of a run for each `hostExchange` of the function, with its values, which it replaces in place; `index`
+ * counts the calls of a run from 0. Only `runAsync` of the compiled engine waits for a promise. The memory is the engine's and
+ * must not be kept. Where it throws or rejects, the run fails with its error and no variable changes.
+ */
+export type OnExchange = (values: Float32Array, index: number) => void | Promise<void>;
+
 export type Precision = 'fp32' | 'bf16';
 
 export interface JitOptions {
@@ -32,6 +39,8 @@ export interface JitOptions {
   readonly precision?: Precision;
   /** Compile with XLA. Default: on for GPUs, off for CPUs. */
   readonly xla?: boolean;
+  /** Needed by functions that use `hostExchange`; these are never compiled with XLA. */
+  readonly onExchange?: OnExchange;
   /** Most traces (one per set of input shapes) kept. A further one is an error, as it is nearly always an accident. Default 8. */
   readonly maxTraces?: number;
 }

@@ -116,6 +116,11 @@ export class Graph {
     }
   }
 
+  /** The value as an op of its own. */
+  identity(value: Value): Value {
+    return this.apply('Identity', [value], [attribute('T', 'type', value.dtype)]);
+  }
+
   placeholder(dtype: number, shape: readonly number[]): Value {
     return this.apply('Placeholder', [], [attribute('dtype', 'type', dtype), attribute('shape', 'shape', shape)]);
   }

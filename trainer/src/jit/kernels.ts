@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { DTYPE } from '../runtime/capi.js';
 import { type Attribute, attribute } from './attributes.js';
 import type { TracingBackend } from './backend.js';
+import { HOST_EXCHANGE } from './host-exchange.js';
 
 type Inputs = Record<string, tf.TensorInfo>;
 type Kernel = (backend: TracingBackend, inputs: Inputs, attributes: Record<string, unknown>) => tf.TensorInfo | tf.TensorInfo[];
@@ -26,6 +27,8 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     const inputs = [dy!, x!, scale!, saved1!, saved2!, saved3!];
     return backend.executeMultipleOutputs('FusedBatchNormGradV3', batchNormAttributes(epsilon), inputs, 5).slice(0, 3);
   },
+  // No op of TensorFlow's: the trace puts a pause of the run in its place.
+  [HOST_EXCHANGE]: (backend, { x }) => backend.executeSingleOutput(HOST_EXCHANGE, [], [x!]),
   ReluGradFromOutput: (backend, { dy, y }) => backend.executeSingleOutput('ReluGrad', [T], [dy!, y!]),
 };
 

@@ -3,6 +3,7 @@ import type { CApi, Pointer, TfOutput } from '../runtime/capi.js';
 import type { SessionOptions } from './contract.js';
 import { Graph } from './graph.js';
 import { sessionConfig } from './session-config.js';
+import { runStaged, runStagedAsync, type StagedPlan } from './staged-run.js';
 
 /** What to feed, what to fetch, which operations to run besides. Kept by the caller from run to run. */
 export interface RunPlan {
@@ -10,6 +11,8 @@ export interface RunPlan {
   readonly fetches: readonly TfOutput[];
   readonly targets: readonly Pointer[];
 }
+
+export const isStaged = (plan: RunPlan | StagedPlan): plan is StagedPlan => 'pauses' in plan;
 
 /** Owns a TF_Session and its graph. */
 export class NativeSession {
@@ -53,14 +56,16 @@ export class NativeSession {
   }
 
   /** Runs and returns one TF_Tensor per fetch, which the caller deletes. */
-  run(plan: RunPlan, fed: readonly Pointer[], what: string): Pointer[] {
+  run(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Pointer[] {
+    if (isStaged(plan)) return runStaged({ c: this.#c, session: this.handle, plan, fed, what });
     const { results, args } = this.#arguments(plan, fed);
     this.#c.check(what, (status) => this.#c.TF_SessionRun(...args, status));
     return results;
   }
 
   /** As `run`, on a thread of libuv's pool. */
-  runAsync(plan: RunPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]> {
+  runAsync(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]> {
+    if (isStaged(plan)) return runStagedAsync({ c: this.#c, session: this.handle, plan, fed, what });
     const c = this.#c;
     const { results, args } = this.#arguments(plan, fed);
     const status = c.TF_NewStatus() as Pointer;

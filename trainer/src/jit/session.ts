@@ -7,7 +7,9 @@ import { CompiledFunction, type Executable, type Host } from './compiled.js';
 import type { Compiled, HostDType, JitOptions, Session, SessionOptions, StepFunction, Tensors } from './contract.js';
 import { appendCall } from './function.js';
 import type { Graph, Value } from './graph.js';
-import { NativeSession, type RunPlan } from './native-session.js';
+import { inline } from './inline.js';
+import { isStaged, NativeSession, type RunPlan } from './native-session.js';
+import type { StagedPlan } from './staged-run.js';
 import { type InputSpec, trace } from './trace.js';
 import { VariableStore } from './variables.js';
 
@@ -91,16 +93,18 @@ export class TensorFlowSession implements Session, Host {
       onNewVariable: (variable, initial) => this.#variables.adoptWith([variable], [initial]),
       evaluate: (graph, value) => this.#evaluate(graph, value),
       warn: this.#warn,
+      exchanges: options.onExchange !== undefined,
     });
     try {
-      const call = appendCall(this.c, this.#session.graph, traced, {
-        name: `${options.name.replace(/\W/g, '_')}_${this.#functionCount++}`,
-        xla,
-        handles: traced.variables.map(({ variable }) => this.#variables.handle(variable)),
-      });
+      const name = `${options.name.replace(/\W/g, '_')}_${this.#functionCount++}`;
+      const handles = traced.variables.map(({ variable }) => this.#variables.handle(variable));
       const outputs = traced.outputs.map(
         ({ name, value }): InputSpec => ({ name, dtype: hostType(name, value), shape: value.shape }),
       );
+      const { onExchange } = options;
+      if (traced.exchanges.length > 0 && onExchange)
+        return { outputs, plan: inline(this.c, this.#session.graph, traced, { name, handles, onExchange }) };
+      const call = appendCall(this.c, this.#session.graph, traced, { name, xla, handles });
       const fetches = outputs.map((_, index) => ({ oper: call.operation, index }));
       return { outputs, plan: { feeds: call.feeds.map((f) => f.out), fetches, targets: [call.operation] } };
     } finally {
@@ -108,12 +112,18 @@ export class TensorFlowSession implements Session, Host {
     }
   }
 
-  run(plan: RunPlan, fed: readonly Pointer[], what: string): Pointer[] {
+  run(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Pointer[] {
     this.assertFree(what);
-    return this.#session.run(plan, fed, what);
+    // The host has its word in the middle of a staged run, which is no time for other calls.
+    this.#busy = isStaged(plan);
+    try {
+      return this.#session.run(plan, fed, what);
+    } finally {
+      this.#busy = false;
+    }
   }
 
-  async runAsync(plan: RunPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]> {
+  async runAsync(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]> {
     this.assertFree(what);
     this.#busy = true;
     try {

@@ -5,6 +5,7 @@ import { type Attribute, attribute } from './attributes.js';
 import { type OutputInfo, type TraceListener, tracingBackend } from './backend.js';
 import type { HostDType, Precision, StepFunction, Tensors } from './contract.js';
 import { Graph, type Value } from './graph.js';
+import { HOST_EXCHANGE } from './host-exchange.js';
 import { lowered } from './lowering.js';
 import { Autocast } from './precision.js';
 
@@ -43,6 +44,8 @@ export interface Traced {
   readonly outputs: readonly { readonly name: string; readonly value: Value }[];
   /** The new value of each variable that the function assigned. */
   readonly assigned: readonly { readonly variable: TracedVariable; readonly value: Value }[];
+  /** Values that the host replaces in the middle of a run, and the placeholders of what it puts there; in order. */
+  readonly exchanges: readonly { readonly sent: Value; readonly received: Value }[];
 }
 
 export interface TraceOptions {
@@ -57,6 +60,8 @@ export interface TraceOptions {
   /** Computes a value of the graph that depends on no input. */
   readonly evaluate: (graph: Graph, value: Value) => Float32Array | Int32Array;
   readonly warn: (line: string) => void;
+  /** The host takes part in runs, so the function may use `hostExchange`. */
+  readonly exchanges: boolean;
 }
 
 const TYPES: Readonly<Record<HostDType, number>> = {
@@ -130,6 +135,7 @@ class Recorder implements TraceListener {
   /** The session's variables by the number under which the function knows their value. */
   readonly #variables = new Map<number, BoundVariable>();
   readonly #bound = new Set<tf.Variable>();
+  readonly #exchanges: Traced['exchanges'][number][] = [];
 
   constructor(c: CApi, options: TraceOptions) {
     this.graph = new Graph(c);
@@ -151,7 +157,14 @@ class Recorder implements TraceListener {
       const variable = this.#traced(bound);
       return value === variable.read ? [] : [{ variable, value: this.#ownMemory(this.#final(value)) }];
     });
-    return { graph: this.graph, inputs, variables: this.#used(outputs, assigned), outputs, assigned };
+    return {
+      graph: this.graph,
+      inputs,
+      variables: this.#used(outputs, assigned),
+      outputs,
+      assigned,
+      exchanges: this.#exchanges,
+    };
   }
 
   /** Gives every variable back the value (and the backend) it had before the trace. */
@@ -202,6 +215,7 @@ class Recorder implements TraceListener {
   executeOp(name: string, attributes: Attribute[], ids: number[], outputs: number): OutputInfo[] {
     if (RANDOM_KERNELS.has(name)) throw new Error(this.#frozenRandomness(name));
     const inputs = ids.map((id) => this.#find(id, name));
+    if (name === HOST_EXCHANGE) return [infoOf(this.#remember(this.#exchange(inputs[0]!)))];
     const shaped = this.#constantShape(name, inputs);
     if (shaped) return [infoOf(this.#remember(shaped))];
     const typed = this.#autocast.apply(name, inputs, attributes);
@@ -244,6 +258,17 @@ class Recorder implements TraceListener {
 
   #frozenRandomness(op: string): string {
     return `${this.#options.name}: op ${op} draws random numbers in JavaScript, which the trace would freeze; use the stateless random ops with a seed given as an input`;
+  }
+
+  /** A placeholder cuts the graph in two: what comes before it is sent to the host, which feeds it. */
+  #exchange(input: Value): Value {
+    if (!this.#options.exchanges)
+      throw new Error(`${this.#options.name}: hostExchange needs a host to exchange with: give jit an onExchange`);
+    if (infoOf(input).dtype !== DTYPE.float32) throw new Error(`${this.#options.name}: hostExchange takes float32 only; cast it`);
+    const sent = this.graph.identity(this.#final(input));
+    const received = { ...this.graph.placeholder(DTYPE.float32, sent.shape), inputs: [sent] };
+    this.#exchanges.push({ sent, received });
+    return received;
   }
 
   /** Shapes are static, so these need no input: folded here, values that depend on no input stay recognizable. */
@@ -362,7 +387,7 @@ class Recorder implements TraceListener {
   /** Variables that the results depend on; the others' handles need not be passed at each call. */
   #used(outputs: Traced['outputs'], assigned: Traced['assigned']): TracedVariable[] {
     const seen = new Set<number>();
-    const open = [...outputs.map((o) => o.value), ...assigned.map((a) => a.value)];
+    const open = [...outputs.map((o) => o.value), ...assigned.map((a) => a.value), ...this.#exchanges.map((e) => e.sent)];
     while (open.length > 0) {
       const value = open.pop()!;
       if (seen.has(value.id)) continue;
