@@ -1,4 +1,4 @@
-// Finds the checkpoints in a run's checkpoints folder, and the newest of them that is whole.
+// Finds the checkpoints and commits of a run, and the newest of them that is whole.
 import path from 'node:path';
 import { EXIT, environmentError, TrainerError } from '../errors.js';
 import { errorCode } from '../files.js';
@@ -6,6 +6,7 @@ import { readCheckpoint } from './checkpoint-files.js';
 import type { Checkpoint } from './contract.js';
 import type { FileSystem } from './file-system.js';
 import { ioError } from './io-error.js';
+import { RUN_FILES } from './run-files.js';
 
 /** Prefix of a checkpoint whose successor of the same step may not be in place yet. */
 export const REPLACED_PREFIX = '.replaced-';
@@ -33,18 +34,24 @@ export async function checkpointFolders(fileSystem: FileSystem, folder: string):
     .sort((a, b) => b.step - a.step || Number(a.replaced) - Number(b.replaced));
 }
 
+/** Of the run, checkpoints and commits, newest first; at one step the checkpoint, which was synced, stands before the commit. */
+export async function checkpointsOfRun(fileSystem: FileSystem, run: string): Promise<CheckpointFolder[]> {
+  const checkpoints = await checkpointFolders(fileSystem, path.join(run, RUN_FILES.checkpoints));
+  const commits = await checkpointFolders(fileSystem, path.join(run, RUN_FILES.commits));
+  return [...checkpoints, ...commits].sort((a, b) => b.step - a.step);
+}
+
 /**
- * The newest checkpoint whose every byte is proven; each damaged one is told of and passed over.
+ * The newest checkpoint or commit of a run whose every byte is proven; each damaged one is told of and passed over.
  * @throws TrainerError: exit code 5 where there is none, 3 where all are damaged.
  */
 export async function newestCheckpoint(
   fileSystem: FileSystem,
-  folder: string,
+  run: string,
   onNotice: (line: string) => void,
 ): Promise<{ readonly path: string; readonly checkpoint: Checkpoint }> {
-  const found = await checkpointFolders(fileSystem, folder);
-  if (found.length === 0)
-    throw new TrainerError(`${path.dirname(folder)} has no checkpoint to go on from: start the run again`, EXIT.noMatch);
+  const found = await checkpointsOfRun(fileSystem, run);
+  if (found.length === 0) throw new TrainerError(`${run} has no checkpoint to go on from: start the run again`, EXIT.noMatch);
   for (const candidate of found) {
     try {
       return { path: candidate.path, checkpoint: await readCheckpointOfStep(fileSystem, candidate) };
@@ -53,7 +60,7 @@ export async function newestCheckpoint(
       onNotice(`${error.message}: passed over`);
     }
   }
-  throw environmentError(`every checkpoint in ${folder} is damaged: start the run again`);
+  throw environmentError(`every checkpoint of ${run} is damaged: start the run again`);
 }
 
 /** @throws TrainerError (environment) where it is damaged, or another step's under a wrong name. */

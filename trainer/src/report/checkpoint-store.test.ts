@@ -19,7 +19,7 @@ afterEach(() => fs.rm(run, { recursive: true, force: true }));
 const open = (): Promise<CheckpointStore> => CheckpointStore.open({ fileSystem: nodeFileSystem, folder, keep: 2 });
 const newest = async () => {
   const notices: string[] = [];
-  const found = await newestCheckpoint(nodeFileSystem, folder, (line) => notices.push(line));
+  const found = await newestCheckpoint(nodeFileSystem, run, (line) => notices.push(line));
   return { ...found, notices };
 };
 const index = async (): Promise<unknown> => JSON.parse(await fs.readFile(path.join(folder, 'index.json'), 'utf8'));
@@ -111,7 +111,7 @@ describe('choosing', () => {
     await fs.truncate(path.join(folder, '10', 'plain.safetensors'), 100);
     await expect(newest()).rejects.toMatchObject({
       exitCode: 3,
-      message: `every checkpoint in ${folder} is damaged: start the run again`,
+      message: `every checkpoint of ${run} is damaged: start the run again`,
     });
   });
 });

@@ -30,6 +30,25 @@ export interface RunMetadata {
   readonly notes: string;
 }
 
+/**
+ * Writes checkpoints into a run's folder. The process that does it need not be the one that has the run open: it opens nothing
+ * else and locks nothing, but must be the only one. Calls may overlap: one is written after the other.
+ */
+export interface CheckpointWriter {
+  /**
+   * Writes checkpoints/<step>/, moves `last` (and `best`), removes those beyond `keep`; `last` and `best` always stay. Returns
+   * its path once it would survive a loss of power. The tensors must not change before that.
+   * @throws TrainerError (environment) where the disk refuses; the checkpoints before stay as they are
+   */
+  save(checkpoint: Checkpoint, options: { readonly best: boolean }): Promise<string>;
+}
+
+/** As CheckpointWriter, for commits: those survive a killed process, not a loss of power, and cost no waiting for the disk. */
+export interface CommitWriter {
+  /** Writes commits/<step>/, removes all but the newest two. Returns its path. @throws as CheckpointWriter */
+  save(checkpoint: Checkpoint): Promise<string>;
+}
+
 /** An open run folder. All methods may be called without awaiting the one before: work is done in order. */
 export interface RunFolder {
   readonly path: string;
@@ -40,11 +59,21 @@ export interface RunFolder {
   record(records: readonly MetricRecord[]): void;
   /** Resolves once everything recorded so far is in the files. Rejects with the first failure (TrainerError, exit code 3). */
   flush(): Promise<void>;
+  /** As flush, and metrics would survive a loss of power: for before a checkpoint, which counts on them, appears. */
+  sync(): Promise<void>;
+  /**
+   * Back to an earlier step, for a run that goes on from its checkpoint or commit: metrics, checkpoints and commits of later
+   * steps are removed, TensorBoard and metadata.json are told. Nobody else may be writing the run's checkpoints.
+   */
+  rewind(step: number): Promise<void>;
   /** Writes checkpoints/<step>/, moves `last` (and `best`), removes those beyond `keep`; `last` and `best` always stay. Returns its path. */
   saveCheckpoint(checkpoint: Checkpoint, options: { readonly best: boolean }): Promise<string>;
   /** Writes summary.json now; the other files at the end. */
   summarize(summary: RunSummary): Promise<void>;
-  /** Writes what is derived (metrics.csv, gradients.npz, report.html), closes all files. Idempotent. */
+  /**
+   * Writes what is derived (metrics.csv, gradients.npz, report.html), removes commits that the checkpoints have overtaken,
+   * closes all files. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -69,7 +98,9 @@ export interface ResumableRun {
 /*
  * run-folder.ts:       createRun(options: CreateRunOptions): Promise<RunFolder>
  *                      reopenRun(run: ResumableRun): Promise<RunFolder>    what lies after the checkpoint's step is dropped
+ * checkpoints.ts:      openCheckpoints({ runPath, keep }): Promise<CheckpointWriter>
+ *                      openCommits({ runPath }): Promise<CommitWriter>
  * resume.ts:           findResumable(out, 'last' | PATH, onNotice): Promise<ResumableRun>
- *                      the newest checkpoint whose checksums hold; damaged ones are named and passed over
+ *                      the newest checkpoint or commit whose checksums hold; damaged ones are named and passed over
  * initial-weights.ts:  loadInitialWeights(path): Promise<Record<string, FloatTensor>>    `--init FILE`
  */

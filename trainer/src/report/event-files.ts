@@ -27,8 +27,13 @@ export class EventFiles {
   static async resume(fileSystem: FileSystem, run: string, step: number): Promise<EventFiles> {
     const files = new EventFiles(fileSystem, run);
     const names = new Set(await fileSystem.list(run));
-    for (const model of MODELS)
-      if (names.has(model)) await writeAll(await files.open(model), resumeRecord(Date.now() / 1000, step));
+    try {
+      for (const model of MODELS)
+        if (names.has(model)) await writeAll(await files.open(model), resumeRecord(Date.now() / 1000, step));
+    } catch (error) {
+      await files.close().catch(() => undefined);
+      throw error;
+    }
     return files;
   }
 
@@ -44,7 +49,9 @@ export class EventFiles {
   async close(): Promise<void> {
     const files = [...this.files.values()];
     this.files.clear();
-    for (const file of files) await file.close();
+    const results = await Promise.allSettled(files.map((file) => file.close()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   private async open(model: Model): Promise<OpenFile> {

@@ -1,5 +1,5 @@
 // For tests: a file system in which one call goes wrong, or the process is killed at it.
-import { type FileSystem, nodeFileSystem, type OpenFile } from './file-system.js';
+import { type FileSystem, nodeFileSystem, type OpenFile, withoutSyncs } from './file-system.js';
 
 /**
  * 'killed': the call has half its effect where that can be, and none after it has any. 'ENOSPC': from this call on nothing new
@@ -56,10 +56,6 @@ export class FaultyFileSystem implements FileSystem {
 }
 
 /** The real files without their syncs, which are for losses of power and would make hundreds of trials slow. */
-export const unsyncedFileSystem: FileSystem = {
-  ...nodeFileSystem,
-  open: async (file, mode) => ({ ...(await nodeFileSystem.open(file, mode)), sync: async () => undefined }),
-  syncFolder: async () => undefined,
-};
+export const unsyncedFileSystem: FileSystem = withoutSyncs(nodeFileSystem);
 
 export const systemError = (code: string): Error => Object.assign(new Error(code), { code });

@@ -62,6 +62,25 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
+/** The same files, of which nothing is promised after a loss of power: what a killed process wrote stays in the system's memory. */
+export const withoutSyncs = (fileSystem: FileSystem): FileSystem => ({
+  open: async (path, mode) => {
+    const file = await fileSystem.open(path, mode);
+    return {
+      write: (bytes) => file.write(bytes),
+      truncate: (length) => file.truncate(length),
+      sync: async () => undefined,
+      close: () => file.close(),
+    };
+  },
+  readFile: (path) => fileSystem.readFile(path),
+  list: (folder) => fileSystem.list(folder),
+  makeFolder: (path) => fileSystem.makeFolder(path),
+  rename: (from, to) => fileSystem.rename(from, to),
+  remove: (path) => fileSystem.remove(path),
+  syncFolder: async () => undefined,
+});
+
 /** Makes a folder and those above it; one that exists is fine. */
 export async function makeFolders(fileSystem: FileSystem, path: string): Promise<void> {
   try {

@@ -13,6 +13,12 @@ import { SerialQueue } from './serial-queue.js';
 /** How long records may wait in memory. */
 const WRITE_EVERY_MS = 1000;
 
+/** What begins anew where a run goes on from an earlier step. */
+export interface Course {
+  readonly events: EventFiles;
+  readonly checkpoints: CheckpointStore;
+}
+
 /** What an open run holds; it closes all of it. */
 export interface OpenRunParts {
   readonly fileSystem: FileSystem;
@@ -20,11 +26,14 @@ export interface OpenRunParts {
   readonly name: string;
   readonly log: OpenFile;
   readonly metrics: OpenFile;
-  readonly events: EventFiles;
-  readonly checkpoints: CheckpointStore;
+  readonly course: Course;
+  /** Removes what lies behind this step, and begins a new course from it. */
+  readonly goBack: (step: number) => Promise<Course>;
   readonly summaryPath: string;
   /** Makes the files that follow from the others; called once, when those are complete. */
   readonly derive: (summary: RunSummary | undefined) => Promise<void>;
+  /** Removes what the end of a run makes superfluous; called once, last. */
+  readonly tidy: () => Promise<void>;
   /** Gives the folder back to other processes. */
   readonly unlock: () => Promise<void>;
 }
@@ -40,8 +49,10 @@ export class OpenRun implements RunFolder {
   /** Once something recorded is lost, the files are no longer the truth: nothing may report success again. */
   private failure: { readonly error: unknown } | undefined;
   private closed: Promise<void> | undefined;
+  private course: Course;
 
   constructor(private readonly parts: OpenRunParts) {
+    this.course = parts.course;
     this.path = parts.path;
     this.name = parts.name;
   }
@@ -60,13 +71,24 @@ export class OpenRun implements RunFolder {
     return this.queue.run(() => this.write());
   }
 
+  sync(): Promise<void> {
+    return this.queue.run(() => this.writeSynced());
+  }
+
   saveCheckpoint(checkpoint: Checkpoint, options: { readonly best: boolean }): Promise<string> {
     return this.queue.run(async () => {
+      // A checkpoint that survives a loss of power finds its metrics there too.
+      await this.writeSynced();
+      return this.guarded('write a checkpoint in', () => this.course.checkpoints.save(checkpoint, options));
+    });
+  }
+
+  rewind(step: number): Promise<void> {
+    return this.queue.run(async () => {
       await this.write();
-      return this.guarded('write a checkpoint in', async () => {
-        // A checkpoint that survives a loss of power finds its metrics there too.
-        await this.parts.metrics.sync();
-        return this.parts.checkpoints.save(checkpoint, options);
+      await this.guarded('go back in', async () => {
+        await this.course.events.close();
+        this.course = await this.parts.goBack(step);
       });
     });
   }
@@ -83,10 +105,10 @@ export class OpenRun implements RunFolder {
   close(): Promise<void> {
     this.closed ??= this.queue.run(async () => {
       try {
-        await this.write();
+        await this.writeSynced();
         await this.guarded('finish', async () => {
-          await this.parts.metrics.sync();
           await this.parts.derive(this.summary);
+          await this.parts.tidy();
         });
       } finally {
         clearTimeout(this.timer);
@@ -113,11 +135,16 @@ export class OpenRun implements RunFolder {
     try {
       if (lines.length > 0) await writeAll(parts.log, Buffer.from(lines.join('')));
       if (records.length > 0) await writeAll(parts.metrics, Buffer.from(records.map(encodeMetric).join('')));
-      await parts.events.append(records);
+      await this.course.events.append(records);
     } catch (error) {
       this.failure = { error: ioError('write the metrics of', parts.path, error) };
       throw this.failure.error;
     }
+  }
+
+  private async writeSynced(): Promise<void> {
+    await this.write();
+    await this.guarded('write the metrics of', () => this.parts.metrics.sync());
   }
 
   private async guarded<T>(action: string, task: () => Promise<T>): Promise<T> {
@@ -130,7 +157,8 @@ export class OpenRun implements RunFolder {
 
   /** Every part is released, whatever becomes of the others. */
   private async release(): Promise<void> {
-    const { log, metrics, events, unlock } = this.parts;
+    const { log, metrics, unlock } = this.parts;
+    const { events } = this.course;
     const results = await Promise.allSettled([log.close(), metrics.close(), events.close(), unlock()]);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

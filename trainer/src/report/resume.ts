@@ -2,7 +2,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT, environmentError, TrainerError } from '../errors.js';
-import { checkpointFolders, newestCheckpoint, readCheckpointOfStep } from './checkpoint-list.js';
+import { checkpointFolders, checkpointsOfRun, newestCheckpoint, readCheckpointOfStep } from './checkpoint-list.js';
 import { readConfig } from './config-file.js';
 import type { ResumableRun } from './contract.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
@@ -10,10 +10,13 @@ import { RUN_FILES } from './run-files.js';
 
 type OnNotice = (line: string) => void;
 
+/** Folders of a run in which there are checkpoints. */
+const KINDS: ReadonlySet<string> = new Set([RUN_FILES.checkpoints, RUN_FILES.commits]);
+
 /**
  * `which` is 'last' (of the runs in `out` that have a checkpoint, the one written to last), a run's folder, a run's name
- * in `out`, or one checkpoint's folder. Of a run, the newest checkpoint counts whose every byte is proven; damaged ones
- * are told of by `onNotice`.
+ * in `out`, or one checkpoint's (or commit's) folder. Of a run, the newest checkpoint or commit counts whose every byte is
+ * proven; damaged ones are told of by `onNotice`.
  * @throws TrainerError: exit code 5 where there is nothing to go on from, 3 where what there is is damaged or unreadable.
  */
 export async function findResumable(
@@ -26,15 +29,14 @@ export async function findResumable(
   for (const place of [path.resolve(which), path.resolve(out, which)]) {
     if (await isRun(place)) return ofRun(fileSystem, place, onNotice);
     const run = path.dirname(path.dirname(place));
-    if (path.basename(path.dirname(place)) === RUN_FILES.checkpoints && (await isRun(run)))
-      return ofCheckpoint(fileSystem, run, place);
+    if (KINDS.has(path.basename(path.dirname(place))) && (await isRun(run))) return ofCheckpoint(fileSystem, run, place);
   }
   throw nothing(`there is no run ${which} here or in ${path.resolve(out)}: name a run, its folder or one of its checkpoints`);
 }
 
 async function ofRun(fileSystem: FileSystem, run: string, onNotice: OnNotice): Promise<ResumableRun> {
   const config = await readConfig(fileSystem, path.join(run, RUN_FILES.config));
-  const newest = await newestCheckpoint(fileSystem, path.join(run, RUN_FILES.checkpoints), onNotice);
+  const newest = await newestCheckpoint(fileSystem, run, onNotice);
   return { path: run, config, checkpoint: newest.checkpoint, checkpointPath: newest.path };
 }
 
@@ -68,7 +70,7 @@ async function lastRun(fileSystem: FileSystem, out: string, onNotice: OnNotice):
     throw nothing(`there are no runs in ${folder}: start one with "trainer start", or say where they are with --out`);
   runs.sort((a, b) => b.written - a.written || (a.run < b.run ? 1 : -1));
   for (const { run } of runs) {
-    if ((await checkpointFolders(fileSystem, path.join(run, RUN_FILES.checkpoints))).length > 0) return run;
+    if ((await checkpointsOfRun(fileSystem, run)).length > 0) return run;
     onNotice(`${run} has no checkpoint to go on from: passed over`);
   }
   throw nothing(`no run in ${folder} has a checkpoint to go on from: start a run again`);

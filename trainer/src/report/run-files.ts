@@ -10,6 +10,8 @@ export const RUN_FILES = {
   gradients: 'gradients.npz',
   report: 'report.html',
   checkpoints: 'checkpoints',
+  /** As checkpoints, but not synced: they outlive a killed process, not a loss of power. */
+  commits: 'commits',
 } as const;
 
 export const CHECKPOINT_FILES = {

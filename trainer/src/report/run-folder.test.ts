@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { MetricRecord, RunSummary } from '@trainer/protocol';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
+import { openCheckpoints, openCommits } from './checkpoints.js';
 import type { CreateRunOptions, RunFolder, RunMetadata } from './contract.js';
 import { FaultyFileSystem, systemError, unsyncedFileSystem } from './faulty-file-system.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
@@ -301,6 +302,27 @@ describe('going on', () => {
     expect(await fs.readdir(path.join(run.path, 'checkpoints'))).toEqual(['1', 'index.json']);
   });
 
+  test('from a commit that is newer than every checkpoint, or from the checkpoint of the same step', async () => {
+    const before = await interrupted();
+    const commits = await openCommits({ runPath: before.path }, unsyncedFileSystem);
+    await commits.save(testCheckpoint(2, 9));
+    expect(await resume()).toMatchObject({ checkpointPath: path.join(before.path, 'checkpoints', '2') });
+    await commits.save(testCheckpoint(3));
+    const place = path.join(before.path, 'commits', '3');
+    for (const which of ['last', place])
+      expect(await resume(which)).toMatchObject({ checkpoint: testCheckpoint(3), checkpointPath: place });
+    const run = keep(await reopenRun(await resume(), unsyncedFileSystem));
+    expect(await steps(run)).toEqual([1, 2, 3]);
+  });
+
+  test('from an older checkpoint gives up later commits too', async () => {
+    const before = await interrupted();
+    const commits = await openCommits({ runPath: before.path }, unsyncedFileSystem);
+    for (const step of [1, 3]) await commits.save(testCheckpoint(step));
+    const run = keep(await reopenRun(await resume(path.join(before.path, 'checkpoints', '2')), unsyncedFileSystem));
+    expect((await fs.readdir(path.join(run.path, 'commits'))).sort()).toEqual(['1', 'index.json']);
+  });
+
   test('works without metadata.json', async () => {
     const before = await interrupted();
     await fs.rm(path.join(before.path, 'metadata.json'));
@@ -372,6 +394,103 @@ describe('going on', () => {
     const run = await interrupted();
     await fs.writeFile(path.join(run.path, 'config.yaml'), text);
     await expect(resume()).rejects.toMatchObject({ exitCode: 3, message: expect.stringMatching(message) });
+  });
+});
+
+describe('checkpoints that another process writes', () => {
+  const begun = async () => {
+    const run = await create({ name: 'run' });
+    const checkpoints = await openCheckpoints({ runPath: run.path, keep: 2 }, unsyncedFileSystem);
+    const commits = await openCommits({ runPath: run.path }, unsyncedFileSystem);
+    for (const step of [1, 2, 3]) {
+      run.record([record(step)]);
+      await commits.save(testCheckpoint(step));
+      if (step < 3) await checkpoints.save(testCheckpoint(step), { best: false });
+    }
+    return run;
+  };
+  const listed = async (run: RunFolder, folder: string): Promise<string[]> =>
+    (await fs.readdir(path.join(run.path, folder)).catch(() => [])).sort();
+
+  test('find their metrics in the file after a sync', async () => {
+    const synced: string[] = [];
+    const fileSystem: FileSystem = {
+      ...unsyncedFileSystem,
+      open: async (file, mode) => ({
+        ...(await unsyncedFileSystem.open(file, mode)),
+        sync: async () => void synced.push(await fs.readFile(file, 'utf8')),
+      }),
+    };
+    const run = await create({}, fileSystem);
+    synced.length = 0;
+    run.record([record(1)]);
+    await run.sync();
+    expect(synced).toEqual([await read(run, 'metrics.jsonl')]);
+    expect(await steps(run)).toEqual([1]);
+  });
+
+  test('are gone back from while the run stays open and locked', async () => {
+    const run = await begun();
+    run.record([record(4)]);
+    await run.rewind(1);
+    expect(await steps(run)).toEqual([1]);
+    expect(await listed(run, 'checkpoints')).toEqual(['1', 'index.json']);
+    expect((await findResumable(out, 'run', () => undefined)).checkpoint).toEqual(testCheckpoint(1));
+    expect(await listed(run, 'resnet')).toHaveLength(2);
+    run.record([record(2)]);
+    await run.rewind(2);
+    run.record([record(3)]);
+    await run.flush();
+    expect(await steps(run)).toEqual([1, 2, 3]);
+    expect(await json(run, 'metadata.json')).toMatchObject({ resumed: [{ step: 1 }, { step: 2 }] });
+    await expect(reopenRun(await findResumable(out, 'run', () => undefined), unsyncedFileSystem)).rejects.toMatchObject({
+      message: expect.stringContaining('is being written by this process'),
+    });
+    await run.close();
+    expect(await read(run, 'metrics.csv')).toMatch(/\n3,1,1.5,1.5\n$/);
+  });
+
+  test('killed at any call of going back, can be gone on with from there', async () => {
+    const before = await begun();
+    await before.close();
+    const copy = path.join(path.dirname(out), 'copy');
+    await fs.cp(before.path, copy, { recursive: true });
+    let killed = true;
+    for (let at = 0; killed; at++) {
+      const found = await findResumable(out, path.join(before.path, 'checkpoints', '2'), () => undefined);
+      const faulty = new FaultyFileSystem('killed', at, unsyncedFileSystem);
+      const outcome = await reopenRun(found, faulty).catch(() => undefined);
+      killed = faulty.calls > at;
+      expect(outcome === undefined).toBe(killed);
+      await outcome?.close().catch(() => undefined);
+      for (const name of await listed(before, '.')) if (name.startsWith('.writer')) await fs.rm(path.join(before.path, name));
+      const again = await findResumable(out, 'run', () => undefined);
+      expect([2, 3]).toContain(again.checkpoint.state.step);
+      const reopened = await reopenRun(again, unsyncedFileSystem);
+      expect(await steps(reopened)).toEqual([1, 2, 3].slice(0, again.checkpoint.state.step));
+      await reopened.close();
+      await fs.rm(before.path, { recursive: true });
+      await fs.cp(copy, before.path, { recursive: true });
+    }
+  });
+
+  test('leave no commits at the end, but one that is newer than every checkpoint', async () => {
+    const failed = await begun();
+    await failed.close();
+    expect(await listed(failed, 'commits')).toEqual(['2', '3', 'index.json']);
+    const run = keep(await reopenRun(await findResumable(out, 'run', () => undefined), unsyncedFileSystem));
+    await (await openCheckpoints({ runPath: run.path, keep: 2 }, unsyncedFileSystem)).save(testCheckpoint(3), { best: false });
+    await run.close();
+    expect(await fs.readdir(run.path)).not.toContain('commits');
+    expect(await listed(run, 'checkpoints')).toEqual(['2', '3', 'index.json']);
+  });
+
+  test('that cannot be read do not overtake a commit', async () => {
+    const run = await begun();
+    await (await openCheckpoints({ runPath: run.path, keep: 2 }, unsyncedFileSystem)).save(testCheckpoint(4), { best: false });
+    await fs.rm(path.join(run.path, 'checkpoints', '4', 'manifest.json'));
+    await run.close();
+    expect(await listed(run, 'commits')).toEqual(['2', '3', 'index.json']);
   });
 });
 

@@ -1,19 +1,18 @@
 // Opens the folder of a run for writing: a new one, or one whose run goes on from a checkpoint.
 import { access, constants, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { RunConfig, RunSummary } from '@trainer/protocol';
+import type { RunConfig } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import { errorCode } from '../files.js';
 import { writeAtomically } from './atomic.js';
-import { CheckpointStore } from './checkpoint-store.js';
+import { removeOvertakenCommits } from './checkpoints.js';
 import { encodeConfig } from './config-file.js';
 import type { CreateRunOptions, ResumableRun, RunFolder } from './contract.js';
 import { writeDerivedFiles } from './derived-files.js';
-import { EventFiles } from './event-files.js';
 import { type FileSystem, makeFolders, nodeFileSystem } from './file-system.js';
+import { History } from './history.js';
 import { ioError } from './io-error.js';
-import { decodeMetadata, describeResumed, describeRun, encodeMetadata, type RunRecord } from './metadata.js';
-import { lengthUpToStep } from './metrics-file.js';
+import { decodeMetadata, describeRun, encodeMetadata, type RunRecord } from './metadata.js';
 import { OpenRun } from './open-run.js';
 import { RUN_FILES } from './run-files.js';
 import { lockRun } from './run-lock.js';
@@ -32,8 +31,7 @@ export async function createRun(options: CreateRunOptions, fileSystem: FileSyste
     await writeAtomically(fileSystem, path.join(folder, RUN_FILES.config), encodeConfig(options.config));
     await writeAtomically(fileSystem, path.join(folder, RUN_FILES.metadata), encodeMetadata(metadata));
     await fileSystem.syncFolder(out);
-    const opened = { fileSystem, folder, config: options.config, metadata };
-    return await openRun({ ...opened, prepare: async () => EventFiles.create(fileSystem, folder) });
+    return await openRun({ fileSystem, folder, config: options.config, metadata });
   } catch (error) {
     await fileSystem.remove(folder).catch(() => undefined);
     throw ioError('make the run folder', folder, error);
@@ -70,23 +68,9 @@ const nameTaken = (folder: string): Error =>
  */
 export async function reopenRun(run: ResumableRun, fileSystem: FileSystem = nodeFileSystem): Promise<RunFolder> {
   const { path: folder, config } = run;
-  const { step } = run.checkpoint.state;
-  const metadataPath = path.join(folder, RUN_FILES.metadata);
   try {
-    const before = decodeMetadata(await readText(fileSystem, metadataPath));
-    const metadata = before && describeResumed(before, step, new Date());
-    return await openRun({
-      fileSystem,
-      folder,
-      config,
-      metadata,
-      upToStep: step,
-      prepare: async () => {
-        if (metadata !== undefined) await writeAtomically(fileSystem, metadataPath, encodeMetadata(metadata));
-        await writeAtomically(fileSystem, path.join(folder, RUN_FILES.config), encodeConfig(config));
-        return EventFiles.resume(fileSystem, folder, step);
-      },
-    });
+    const metadata = decodeMetadata(await readText(fileSystem, path.join(folder, RUN_FILES.metadata)));
+    return await openRun({ fileSystem, folder, config, metadata, upToStep: run.checkpoint.state.step });
   } catch (error) {
     throw ioError('open the run', folder, error);
   }
@@ -124,11 +108,9 @@ interface OpenOptions {
   readonly metadata: RunRecord | undefined;
   /** Present when the run goes on: what lies behind this step is removed. */
   readonly upToStep?: number;
-  /** What else is to be done once the folder is ours alone. */
-  readonly prepare: () => Promise<EventFiles>;
 }
 
-async function openRun({ fileSystem, folder, config, metadata, upToStep, prepare }: OpenOptions): Promise<RunFolder> {
+async function openRun({ fileSystem, folder, config, metadata, upToStep }: OpenOptions): Promise<RunFolder> {
   const name = path.basename(folder);
   const undo: (() => Promise<void>)[] = [];
   const opened = async (file: string) => {
@@ -139,23 +121,21 @@ async function openRun({ fileSystem, folder, config, metadata, upToStep, prepare
   try {
     const unlock = await lockRun(fileSystem, folder);
     undo.push(unlock);
-    const checkpoints = await CheckpointStore.open({
-      fileSystem,
-      folder: path.join(folder, RUN_FILES.checkpoints),
-      keep: config.keep,
-      ...(upToStep === undefined ? {} : { upToStep }),
-    });
     const metrics = await opened(RUN_FILES.metrics);
-    if (upToStep !== undefined) await metrics.truncate(await lengthUpToStep(path.join(folder, RUN_FILES.metrics), upToStep));
-    const events = await prepare();
-    undo.push(() => events.close());
+    const history = new History({ fileSystem, folder, keep: config.keep, metrics }, metadata);
+    if (upToStep !== undefined) await writeAtomically(fileSystem, path.join(folder, RUN_FILES.config), encodeConfig(config));
+    const course = await (upToStep === undefined ? history.begin() : history.goBack(upToStep));
+    undo.push(() => course.events.close());
     const log = await opened(RUN_FILES.log);
     // The names of the files just made; checkpoints and syncs of their contents count on them.
     await fileSystem.syncFolder(folder);
-    const summaryPath = path.join(folder, RUN_FILES.summary);
-    const derive = async (summary: RunSummary | undefined): Promise<void> =>
-      writeDerivedFiles({ fileSystem, folder, name, config, metadata, summary });
-    return new OpenRun({ fileSystem, path: folder, name, log, metrics, events, checkpoints, summaryPath, derive, unlock });
+    return new OpenRun({
+      ...{ fileSystem, path: folder, name, log, metrics, course, unlock },
+      goBack: (step) => history.goBack(step),
+      summaryPath: path.join(folder, RUN_FILES.summary),
+      derive: (summary) => writeDerivedFiles({ fileSystem, folder, name, config, metadata: history.metadata, summary }),
+      tidy: () => removeOvertakenCommits(fileSystem, folder),
+    });
   } catch (error) {
     for (const step of undo.reverse()) await step().catch(() => undefined);
     throw error;
