@@ -9,6 +9,10 @@ const PACKAGES = ['protocol', 'trainer'];
 const STAMP = at('trainer/dist/.sources');
 const ENTRY = at('trainer/dist/cli/main.js');
 const COMPILER = fileURLToPath(at('node_modules/typescript-7/bin/tsc'));
+/** What all ranks' gradients are averaged with: AssemblyScript, of its own compiler. */
+const KERNEL = ['trainer/kernel/reduce.ts', 'trainer/kernel/asconfig.json'];
+const COMPILED_KERNEL = at('trainer/dist/allreduce/reduce.wasm');
+const KERNEL_COMPILER = fileURLToPath(at('node_modules/assemblyscript/bin/asc.js'));
 
 /** Names, sizes and times of all sources and settings: a few milliseconds. */
 function fingerprint() {
@@ -17,7 +21,7 @@ function fingerprint() {
     const { size, mtimeMs } = statSync(at(path));
     hash.update(`${path} ${size} ${mtimeMs}\n`);
   };
-  for (const path of ['tsconfig.base.json', 'package-lock.json']) add(path);
+  for (const path of ['tsconfig.base.json', 'package-lock.json', ...KERNEL]) add(path);
   for (const name of PACKAGES) {
     add(`${name}/tsconfig.json`);
     for (const path of readdirSync(at(`${name}/src`), { recursive: true }).sort())
@@ -29,15 +33,25 @@ function fingerprint() {
 /** @throws {SetupError} with exit code 1 where the sources do not compile. */
 export async function build() {
   const sources = fingerprint();
-  if (existsSync(ENTRY) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === sources) return;
+  if ([ENTRY, COMPILED_KERNEL, STAMP].every((path) => existsSync(path)) && readFileSync(STAMP, 'utf8') === sources) return;
   const began = performance.now();
   say('compiling the sources (a few seconds)');
   // The compiler itself, not turbo: it knows best what has changed, and takes a tenth of a second when nothing has.
-  const { code, output } = await run([process.execPath, COMPILER, '-b', ...PACKAGES]);
-  if (code !== 0) {
-    process.stderr.write(output);
-    throw new SetupError('the sources do not compile', 1);
-  }
+  await compile([COMPILER, '-b', ...PACKAGES]);
+  if (!isKernelCompiled()) await compile([KERNEL_COMPILER, '--config', fileURLToPath(at(KERNEL[1]))]);
   writeFileSync(STAMP, sources);
   say(`compiled in ${secondsSince(began)}`);
+}
+
+function isKernelCompiled() {
+  if (!existsSync(COMPILED_KERNEL)) return false;
+  const { mtimeMs } = statSync(COMPILED_KERNEL);
+  return KERNEL.every((path) => statSync(at(path)).mtimeMs < mtimeMs);
+}
+
+async function compile(command) {
+  const { code, output } = await run([process.execPath, ...command]);
+  if (code === 0) return;
+  process.stderr.write(output);
+  throw new SetupError('the sources do not compile', 1);
 }
