@@ -5,7 +5,7 @@ import { type BackendWasm, floats, makeOutput } from './heap.js';
 
 interface Partner {
   readonly what: string;
-  readonly onExchange: OnExchange;
+  readonly onExchange: OnExchange | undefined;
   calls: number;
 }
 
@@ -15,7 +15,7 @@ let partner: Partner | undefined;
 /** Runs `work`, whose exchanges are with this host. */
 export function exchangingWith<T>(what: string, onExchange: OnExchange | undefined, work: () => T): T {
   const before = partner;
-  partner = onExchange && { what, onExchange, calls: 0 };
+  partner = { what, onExchange, calls: 0 };
   try {
     return work();
   } finally {
@@ -25,14 +25,15 @@ export function exchangingWith<T>(what: string, onExchange: OnExchange | undefin
 
 /** Kernel `HostExchange`: x as the host leaves it. */
 export function exchangeWithHost(backend: BackendWasm, { x }: { x: tf.TensorInfo }): tf.TensorInfo {
-  if (!partner) throw new Error('hostExchange needs a host to exchange with: give jit an onExchange');
-  if (x.dtype !== 'float32') throw new Error(`${partner.what}: hostExchange takes float32 only; cast it`);
+  const { what, onExchange } = partner ?? { what: 'outside a compiled function' };
+  if (!partner || !onExchange) throw new Error(`${what}: hostExchange needs a host to exchange with: give jit an onExchange`);
+  if (x.dtype !== 'float32') throw new Error(`${what}: hostExchange takes float32 only; cast it`);
   const values = floats(backend, x).slice();
-  const answer = partner.onExchange(values, partner.calls++);
+  const answer = onExchange(values, partner.calls++);
   if (answer) {
     // Nobody waits for it; the error below says what is wrong.
     answer.catch(() => {});
-    throw new Error(`${partner.what}: onExchange returned a promise, which the wasm engine cannot wait for`);
+    throw new Error(`${what}: onExchange returned a promise, which the wasm engine cannot wait for`);
   }
   const out = makeOutput(backend, x.shape);
   floats(backend, out).set(values);
