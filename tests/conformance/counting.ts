@@ -11,8 +11,12 @@ const OWNED = [
   ['TF_GraphToFunctionWithControlOutputs', 'TF_DeleteFunction', 'function'],
   ['TF_NewOperation', 'TF_FinishOperation', 'unfinished operation'],
   ['TF_AllocateTensor', 'TF_DeleteTensor', 'tensor'],
+  ['TF_NewBuffer', 'TF_DeleteBuffer', 'buffer'],
+  ['TF_NewImportGraphDefOptions', 'TF_DeleteImportGraphDefOptions', 'import options'],
 ] as const;
+/** Of a run as well as of a partial one. */
 const RESULTS_ARGUMENT = 6;
+const HANDLE_ARGUMENT = 7;
 
 type Call = ((...args: unknown[]) => unknown) & { async?: (...args: unknown[]) => void };
 
@@ -52,7 +56,12 @@ export function countingApi(c: CApi): CountingApi {
     wrap(make, (_, result) => result && add(kind, 1));
     wrap(free, () => add(kind, -1));
   }
-  wrap('TF_SessionRun', (args) => add('tensor', (args[RESULTS_ARGUMENT] as Pointer[]).filter((p) => p).length));
+  const countPointers = (kind: string, position: number) => (args: unknown[]) =>
+    add(kind, (args[position] as Pointer[]).filter((p) => p).length);
+  wrap('TF_SessionRun', countPointers('tensor', RESULTS_ARGUMENT));
+  wrap('TF_SessionPRun', countPointers('tensor', RESULTS_ARGUMENT));
+  wrap('TF_SessionPRunSetup', countPointers('handle of a partial run', HANDLE_ARGUMENT));
+  wrap('TF_DeletePRunHandle', () => add('handle of a partial run', -1));
   return {
     c: counted as unknown as CApi,
     alive: () => Object.fromEntries([...alive].filter(([, n]) => n !== 0)),
