@@ -131,14 +131,17 @@ describe.skipIf(noLibrary)('a compiled function that exchanges', () => {
     expect(counting.alive()).toEqual({ session: 1, graph: 1 });
   });
 
-  test('frees what it made where an op fails in the middle', async () => {
+  test('ends the session where an op fails in the middle, says so from then on, and frees what it made', async () => {
     const pick = session.jit(
       ({ i }: { i: tf.Tensor }) => ({ y: tf.gather(hostExchange(tf.tensor1d([1, 2])), i as tf.Tensor1D), i }),
       { onExchange: () => {} },
     );
     const outside: HostTensor = { dtype: 'int32', shape: [1], data: Int32Array.of(7) };
-    expect(() => pick.run({ i: outside })).toThrow(/indices\[0\] = 7/);
-    await expect(pick.runAsync({ i: outside })).rejects.toThrow();
+    await expect(pick.runAsync({ i: outside })).rejects.toThrow('indices[0] = 7');
+    expect(() => session.read([total])).toThrow(
+      /read variables: an op failed in a run that exchanges, which has ended the session: step: indices\[0\] = 7/,
+    );
+    await expect(pick.runAsync({ i: outside })).rejects.toThrow('has ended the session');
     expect(counting.alive()).toEqual({ session: 1, graph: 1, tensor: 2 });
   });
 });

@@ -3,7 +3,7 @@ import type { CApi, Pointer, TfOutput } from '../runtime/capi.js';
 import type { SessionOptions } from './contract.js';
 import { Graph } from './graph.js';
 import { sessionConfig } from './session-config.js';
-import { runStaged, runStagedAsync, type StagedPlan } from './staged-run.js';
+import { runStaged, runStagedAsync, type StagedPlan, type StagedRun } from './staged-run.js';
 
 /** What to feed, what to fetch, which operations to run besides. Kept by the caller from run to run. */
 export interface RunPlan {
@@ -19,6 +19,7 @@ export class NativeSession {
   readonly graph: Graph;
   readonly #c: CApi;
   #handle: Pointer | undefined;
+  #endedBy: Error | undefined;
 
   constructor(c: CApi, options: SessionOptions & { graph?: Graph }) {
     this.#c = c;
@@ -57,19 +58,21 @@ export class NativeSession {
 
   /** Runs and returns one TF_Tensor per fetch, which the caller deletes. */
   run(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Pointer[] {
-    if (isStaged(plan)) return runStaged({ c: this.#c, session: this.handle, plan, fed, what });
+    this.#assertAlive(what);
+    if (isStaged(plan)) return runStaged(this.#staged(plan, fed, what));
     const { results, args } = this.#arguments(plan, fed);
     this.#c.check(what, (status) => this.#c.TF_SessionRun(...args, status));
     return results;
   }
 
   /** As `run`, on a thread of libuv's pool. */
-  runAsync(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]> {
-    if (isStaged(plan)) return runStagedAsync({ c: this.#c, session: this.handle, plan, fed, what });
+  async runAsync(plan: RunPlan | StagedPlan, fed: readonly Pointer[], what: string): Promise<Pointer[]> {
+    this.#assertAlive(what);
+    if (isStaged(plan)) return await runStagedAsync(this.#staged(plan, fed, what));
     const c = this.#c;
     const { results, args } = this.#arguments(plan, fed);
     const status = c.TF_NewStatus() as Pointer;
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       c.TF_SessionRun.async(...args, status, (error: Error | null) => {
         const failed = c.TF_GetCode(status) !== 0 ? new Error(`${what}: ${c.TF_Message(status)}`) : undefined;
         c.TF_DeleteStatus(status);
@@ -95,6 +98,21 @@ export class NativeSession {
         if (!keepGraph) this.graph.delete();
       }
     }
+  }
+
+  #staged(plan: StagedPlan, fed: readonly Pointer[], what: string): StagedRun {
+    const onEnd = (cause: Error): void => {
+      this.#endedBy ??= cause;
+    };
+    return { c: this.#c, session: this.handle, plan, fed, what, onEnd };
+  }
+
+  /** Ops of a staged run share the session's own cancellation: one that fails cancels whatever is run later. */
+  #assertAlive(what: string): void {
+    if (this.#endedBy)
+      throw new Error(`${what}: an op failed in a run that exchanges, which has ended the session: ${this.#endedBy.message}`, {
+        cause: this.#endedBy,
+      });
   }
 
   #arguments({ feeds, fetches, targets }: RunPlan, fed: readonly Pointer[]) {

@@ -44,6 +44,8 @@ export interface StagedRun {
   readonly fed: readonly Pointer[];
   /** Named in messages. */
   readonly what: string;
+  /** An op failed, and the session is of no more use. */
+  readonly onEnd: (cause: Error) => void;
 }
 
 /** What one call into the graph brings and takes. */
@@ -61,7 +63,12 @@ export function runStaged(run: StagedRun): Pointer[] {
   const talk = new Conversation(run);
   const call = (portion: Portion): Pointer[] => {
     const results = portion.fetches.map(() => 0n);
-    c.check(what, (status) => c.TF_SessionPRun(...portionArguments(run, handle[0]!, portion, results), status));
+    try {
+      c.check(what, (status) => c.TF_SessionPRun(...portionArguments(run, handle[0]!, portion, results), status));
+    } catch (error) {
+      run.onEnd(error as Error);
+      throw error;
+    }
     return results;
   };
   try {
@@ -92,7 +99,12 @@ export async function runStagedAsync(run: StagedRun): Promise<Pointer[]> {
   const call = async (portion: Portion): Promise<Pointer[]> => {
     const results = portion.fetches.map(() => 0n);
     const args = portionArguments(run, handle[0]!, portion, results);
-    await checkedAsync(run, (status, done) => c.TF_SessionPRun.async(...args, status, done));
+    try {
+      await checkedAsync(run, (status, done) => c.TF_SessionPRun.async(...args, status, done));
+    } catch (error) {
+      run.onEnd(error as Error);
+      throw error;
+    }
     return results;
   };
   try {
