@@ -1,11 +1,12 @@
-// A process that saves a checkpoint and is killed at one of its file operations, as by `kill -9`.
+// A process that saves a checkpoint or a commit and is killed at one of its file operations, as by `kill -9`.
 // What a killed process wrote stays in the system's memory, so syncs are counted but not waited for.
-// Arguments: the checkpoints folder, the step to save, and the number of the operation, counted from 0.
-import { CheckpointStore } from '../../trainer/dist/report/checkpoint-store.js';
+// Arguments: the run folder, "checkpoints" or "commits", the step, the scale of its values, and the number of the operation to be
+// killed at, counted from 0.
+import { openCheckpoints, openCommits } from '../../trainer/dist/report/checkpoints.js';
 import { unsyncedFileSystem } from '../../trainer/dist/report/faulty-file-system.js';
 import { testCheckpoint } from '../../trainer/dist/report/test-checkpoint.js';
 
-const [folder, step, killAt] = process.argv.slice(2);
+const [runPath, kind, step, scale, killAt] = process.argv.slice(2);
 let calls = 0;
 
 /** The operation is begun, so that the kill falls somewhere within or just after it. */
@@ -22,5 +23,6 @@ const fileSystem = {
   ...wrapped(unsyncedFileSystem),
   open: counted(async (...values) => wrapped(await unsyncedFileSystem.open(...values))),
 };
-const store = await CheckpointStore.open({ fileSystem, folder, keep: 2 });
-await store.save(testCheckpoint(Number(step)), { best: false });
+const writer =
+  kind === 'commits' ? await openCommits({ runPath }, fileSystem) : await openCheckpoints({ runPath, keep: 2 }, fileSystem);
+await writer.save(testCheckpoint(Number(step), Number(scale)), { best: false });
