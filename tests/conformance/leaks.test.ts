@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HostTensor, StepFunction } from '../../trainer/src/jit/contract.js';
+import { hostExchange } from '../../trainer/src/jit/host-exchange.js';
 import { NativeSession } from '../../trainer/src/jit/native-session.js';
 import { TensorFlowSession } from '../../trainer/src/jit/session.js';
 import type { CApi } from '../../trainer/src/runtime/capi.js';
@@ -166,6 +167,19 @@ describe.skipIf(noLibrary)('memory', () => {
     const square = session.jit(({ x }: { x: tf.Tensor }) => ({ y: tf.square(x) }));
     const big = x(...Array.from({ length: 100_000 }, (_, i) => i));
     expect(await growth(1_000, () => square.runAsync(big))).toBeLessThan(20);
+    session.close();
+  });
+
+  test('is level over 1,000 steps that exchange, half of which the host fails', async () => {
+    const session = new TensorFlowSession(library);
+    let step = 0;
+    const onExchange = (): void => {
+      if (step++ % 2 === 1) throw new Error('of the host');
+    };
+    const fn = session.jit(({ x }: { x: tf.Tensor }) => ({ y: tf.square(hostExchange(tf.neg(x))) }), { onExchange });
+    const big = x(...Array.from({ length: 100_000 }, (_, i) => i));
+    expect(await growth(1_000, () => fn.runAsync(big).catch(() => {}))).toBeLessThan(20);
+    expect(step).toBe(2_000);
     session.close();
   });
 
