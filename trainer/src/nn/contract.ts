@@ -1,6 +1,6 @@
 // A model is a pure description: initial values, and a function from parameters and images to logits. Data parallelism,
 // optimizers and sessions are applied outside.
-import type { Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 
 /** Parameters (trained) and statistics (running averages) by torchvision's names: `layer1.0.conv1.weight`, `layer1.0.bn1.running_mean`. */
 export type ParameterRecord<T = Tensor> = Readonly<Record<string, T>>;
@@ -24,6 +24,20 @@ export interface LayerCost {
   readonly flops: number;
 }
 
+/** What a norm saw in a batch, by channel [C]: the mean, and the unbiased variance. No gradient flows through them. */
+export interface BatchStatistics {
+  readonly mean: Tensor1D;
+  readonly variance: Tensor1D;
+}
+
+/** A forward pass in training whose caller moves the running statistics itself. */
+export interface TrainingPass {
+  /** Receives each norm's statistics, by its name (`layer1.0.bn1`), and disposes of them. */
+  readonly onStatistics: (norm: string, statistics: BatchStatistics) => void;
+  /** Batch norm: x [N, H, W, C], scale, offset [C]. Default: over the examples of this pass alone. */
+  readonly normalize?: (x: Tensor4D, scale: Tensor1D, offset: Tensor1D) => BatchStatistics & { readonly y: Tensor4D };
+}
+
 export interface Model {
   /** 'resnet' or 'plain': the name of the side in charts, files and tags. */
   readonly side: 'resnet' | 'plain';
@@ -33,8 +47,8 @@ export interface Model {
   initialize(seed: number): ParameterRecord<InitialValue>;
   /**
    * images [N, H, W, 3] float32, normalized, to logits [N, K]. With `training`, batch statistics are used and the running
-   * ones (variables in `values`) are assigned.
+   * ones (variables in `values`) are assigned; or the statistics are handed over instead.
    */
-  apply(values: ParameterRecord<Tensor | Variable>, images: Tensor4D, training: boolean): Tensor2D;
+  apply(values: ParameterRecord<Tensor | Variable>, images: Tensor4D, training: boolean | TrainingPass): Tensor2D;
   readonly layers: readonly LayerCost[];
 }

@@ -1,7 +1,7 @@
 // A network's description and its forward pass, tied into a model.
 import type { Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import { block } from './blocks.js';
-import type { InitialValue, LayerCost, Model, ParameterRecord } from './contract.js';
+import type { InitialValue, LayerCost, Model, ParameterRecord, TrainingPass } from './contract.js';
 import { costs } from './cost.js';
 import { initialize } from './init.js';
 import { convNorm, head, type Pass } from './layers.js';
@@ -20,7 +20,7 @@ export function createModel(options: ModelOptions): Model {
     layers,
     initialize: (seed): ParameterRecord<InitialValue> =>
       initialize(spec, { seed, zeroGamma: options.zeroGamma && options.side === 'resnet' }),
-    apply: (values: ParameterRecord<Tensor | Variable>, images: Tensor4D, training: boolean): Tensor2D =>
+    apply: (values: ParameterRecord<Tensor | Variable>, images: Tensor4D, training: boolean | TrainingPass): Tensor2D =>
       forward({ values, training }, spec, images),
   };
 }

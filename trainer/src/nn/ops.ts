@@ -1,6 +1,7 @@
 // The operations that layers are made of, with torchvision's arithmetic, so that weights transfer between the two.
 // N batch, H W pixels, C I O channels, K kernel side.
 import * as tf from '@tensorflow/tfjs-core';
+import type { BatchStatistics } from './contract.js';
 import { RELU_GRAD, TRAINING_BATCH_NORM, TRAINING_BATCH_NORM_GRAD } from './kernels.js';
 
 /** torchvision's batch-norm constants: epsilon, and the share of the newest batch in the running statistics. */
@@ -34,11 +35,9 @@ export function conv2d(x: tf.Tensor4D, w: tf.Tensor4D, stride: number): tf.Tenso
   return tf.conv2d(padded, w, stride, 'valid');
 }
 
-export interface NormalizedBatch {
+/** The caller disposes of the statistics: they are what running averages are made of. */
+export interface NormalizedBatch extends BatchStatistics {
   readonly y: tf.Tensor4D;
-  /** Statistics of this batch [C], the variance unbiased: what running averages are made of. No gradient flows through them; the caller disposes them. */
-  readonly mean: tf.Tensor1D;
-  readonly variance: tf.Tensor1D;
 }
 
 /** Batch norm in training: x [N, H, W, C] normalized by its own statistics, then scaled and shifted by scale, offset [C]. */

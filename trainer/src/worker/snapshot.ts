@@ -15,6 +15,30 @@ export function takeSnapshot(session: Session, { values, velocities }: Learner):
   return { values: readAll(session, values), velocities: readAll(session, velocities) };
 }
 
+/** Copies of all values and velocities in memory that threads share: that of `into`, the result of an earlier call, or new. */
+export function takeSharedSnapshot(session: Session, { values, velocities }: Learner, into?: ModelTensors): ModelTensors {
+  const memory = into ?? { values: sharedMemory(values), velocities: sharedMemory(velocities) };
+  readInto(session, values, memory.values);
+  readInto(session, velocities, memory.velocities);
+  return memory;
+}
+
+const sharedMemory = (variables: ParameterRecord<tf.Variable>): Tensors =>
+  Object.fromEntries(
+    Object.entries(variables).map(([name, { shape, size }]) => [
+      name,
+      { shape, data: new Float32Array(new SharedArrayBuffer(size * Float32Array.BYTES_PER_ELEMENT)) },
+    ]),
+  );
+
+function readInto(session: Session, variables: ParameterRecord<tf.Variable>, tensors: Tensors): void {
+  const names = Object.keys(variables);
+  session.read(
+    names.map((name) => variables[name]!),
+    names.map((name) => tensors[name]!.data),
+  );
+}
+
 /** Puts a snapshot back. @throws TrainerError (usage) where names or shapes are not the model's. */
 export function restoreSnapshot(session: Session, learner: Learner, snapshot: ModelTensors, source: string): void {
   writeAll(session, learner.values, snapshot.values, source);

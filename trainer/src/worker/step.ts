@@ -1,20 +1,20 @@
-// One model's training and evaluation as step functions: what jit compiles. Images arrive as bytes and are normalized inside.
+// One model's training and evaluation in a session: its variables and its compiled functions. Images arrive as bytes.
 import * as tf from '@tensorflow/tfjs-core';
+import type { ExchangeLayout } from '../allreduce/contract.js';
 import type { ChannelStatistics } from '../data/contract.js';
 import type { Compiled, HostTensor, Precision, Session } from '../jit/contract.js';
 import type { InitialValue, Model, ParameterRecord } from '../nn/contract.js';
-import { crossEntropy } from '../nn/loss.js';
-import { initialVelocity, type SgdOptions, sgdUpdate } from '../optim/sgd.js';
+import { initialVelocity, type SgdOptions } from '../optim/sgd.js';
+import { type Batch, type BatchInputs, descend, gradientsOf, normalize, type PixelInputs, type Trained } from './graphs.js';
+import { type SharedOutcome, type SharedRequest, SharedSteps } from './shared-steps.js';
 
-/** Bytes [N, H, W, 3] become x * scale + shift, channel by channel. Inputs, so that one trace serves any data. */
-type PixelInputs = { scale: tf.Tensor1D; shift: tf.Tensor1D };
-/** images [N, H, W, 3] uint8, labels [N] int32, lr a scalar. */
-type TrainInputs = PixelInputs & { images: tf.Tensor4D; labels: tf.Tensor1D; lr: tf.Scalar };
+export type { Batch } from './graphs.js';
+
+type TrainInputs = BatchInputs & { lr: tf.Scalar };
 /** `count` images at the front of the batch are evaluated; the others only fill it up to its fixed shape. */
-type EvaluateInputs = PixelInputs & { images: tf.Tensor4D; labels: tf.Tensor1D; count: tf.Scalar };
+type EvaluateInputs = BatchInputs & { count: tf.Scalar };
 /** `loss` is the batch's mean (training) or the sum over the counted images (evaluation); `correct` counts. */
 type Outcome = { loss: tf.Scalar; correct: tf.Scalar };
-/** norms [layers, 3]: of the gradient, of the weights before the step, of the step. */
 type TrainOutcome = Outcome & { norms: tf.Tensor2D };
 
 export interface StepOptions {
@@ -25,12 +25,6 @@ export interface StepOptions {
   readonly xla?: boolean;
   /** Whether a parameter keeps its first value. Default: none does. */
   readonly isFrozen?: (name: string) => boolean;
-}
-
-/** A batch in memory that the caller owns: images [N, H, W, 3] uint8, labels [N] int32. */
-export interface Batch {
-  readonly images: HostTensor;
-  readonly labels: HostTensor;
 }
 
 export interface StepOutcome {
@@ -59,6 +53,7 @@ export class Learner {
   readonly #layers: readonly string[];
   readonly #train: Compiled<TrainOutcome>;
   readonly #evaluate: Compiled<Outcome>;
+  readonly #shared: SharedSteps;
   readonly #lr = scalar();
   readonly #count = scalar();
   readonly #result = { loss: scalar(), correct: scalar() };
@@ -75,7 +70,13 @@ export class Learner {
     this.#pixels = pixelInputs(options.pixels);
     session.adopt([...Object.values(this.values), ...Object.values(this.velocities)]);
     const jit = { precision: options.precision, ...(options.xla !== undefined && { xla: options.xla }) };
-    this.#train = session.jit((inputs: TrainInputs) => this.#trainStep(inputs, options), { ...jit, name: `${model.side}_train` });
+    const { sgd, labelSmoothing } = options;
+    const trainedModel: Trained = { model, values: this.values, velocities: this.velocities, sgd, labelSmoothing };
+    this.#shared = new SharedSteps(session, trainedModel, jit);
+    this.#train = session.jit((inputs: TrainInputs) => this.#trainStep(inputs, trainedModel), {
+      ...jit,
+      name: `${model.side}_train`,
+    });
     this.#evaluate = session.jit((inputs: EvaluateInputs) => this.#evaluateStep(inputs), {
       ...jit,
       name: `${model.side}_evaluate`,
@@ -95,6 +96,20 @@ export class Learner {
     );
   }
 
+  /** What `trainShared` exchanges: the trained parameters' gradients in their order; loss, right ones and batch statistics. */
+  get layout(): ExchangeLayout {
+    return this.#shared.layout;
+  }
+
+  /**
+   * One step of SGD by the mean gradient of all ranks' examples, running statistics moved by the mean of their batch statistics:
+   * ranks that get the same means have the same bits afterwards. Compiled at the first call. Where `exchange` fails, its error is
+   * thrown and nothing has changed.
+   */
+  trainShared(request: SharedRequest): Promise<SharedOutcome> {
+    return this.#shared.run(request, this.#pixels, this.#norms);
+  }
+
   /** Norms of the last training step, in the order of the forward pass. */
   get norms(): LayerNorms[] {
     const { data } = this.#norms;
@@ -109,38 +124,16 @@ export class Learner {
 
   dispose(): void {
     for (const variable of [...Object.values(this.values), ...Object.values(this.velocities)]) variable.dispose();
+    this.#shared.dispose();
   }
 
-  #trainStep({ images, labels, lr, scale, shift }: TrainInputs, { labelSmoothing, sgd }: StepOptions): TrainOutcome {
-    const names = Object.keys(this.velocities);
-    const parameters = names.map((name) => this.values[name]!);
-    const result: { correct?: tf.Scalar } = {};
-    const squares: tf.Tensor[] = [];
-    const { value: loss, grads } = tf.variableGrads(() => {
-      const logits = this.model.apply(this.values, normalize(images, scale, shift), true);
-      const { loss, correct } = crossEntropy(logits, labels, labelSmoothing);
-      result.correct = tf.keep(correct);
-      return loss;
-    }, parameters);
-    names.forEach((name, i) => {
-      const [parameter, velocity] = [parameters[i]!, this.velocities[name]!];
-      const next = sgdUpdate({ parameter, velocity, gradient: grads[parameter.name]!, lr }, sgd);
-      if (parameter.rank > 1) {
-        const gradient = grads[parameter.name]!;
-        squares.push(sumOfSquares(gradient), sumOfSquares(parameter), sumOfSquares(next.velocity));
-      }
-      velocity.assign(next.velocity);
-      parameter.assign(next.parameter);
-    });
-    const correct = tf.clone(result.correct!);
-    result.correct!.dispose();
-    const factors = tf.stack([tf.scalar(1), tf.scalar(1), lr]);
-    const norms = tf.mul(tf.sqrt(tf.reshape(tf.stack(squares), [-1, 3])), factors) as tf.Tensor2D;
-    return { loss, correct, norms };
+  #trainStep({ lr, ...inputs }: TrainInputs, trained: Trained): TrainOutcome {
+    const { loss, correct, gradients } = gradientsOf(trained, inputs, { training: true });
+    return { loss, correct, norms: descend(trained, gradients, lr) };
   }
 
-  #evaluateStep({ images, labels, count, scale, shift }: EvaluateInputs): Outcome {
-    const logits = this.model.apply(this.values, normalize(images, scale, shift), false);
+  #evaluateStep({ images, labels, count, ...pixels }: EvaluateInputs): Outcome {
+    const logits = this.model.apply(this.values, normalize(images, pixels), false);
     const [examples, classes] = logits.shape;
     const counted = tf.cast(tf.less(tf.range(0, examples, 1, 'float32'), count), 'float32');
     const ofLabel = tf.mul(tf.logSoftmax(logits), tf.cast(tf.oneHot(labels, classes), 'float32'));
@@ -149,19 +142,10 @@ export class Learner {
   }
 }
 
-const normalize = (images: tf.Tensor4D, scale: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor4D =>
-  tf.add(tf.mul(tf.cast(images, 'float32'), scale), shift);
-
 /** Numbers with mean 0 and deviation 1 over the training images. */
 function pixelInputs({ mean, std }: ChannelStatistics): Record<keyof PixelInputs, HostTensor> {
   const vector = (values: readonly number[]): HostTensor => ({ shape: [3], dtype: 'float32', data: Float32Array.from(values) });
   return { scale: vector(std.map((s) => 1 / s)), shift: vector(mean.map((m, c) => -m / std[c]!)) };
-}
-
-/** As a product of the vector with itself, which needs no memory for the squares. */
-function sumOfSquares(x: tf.Tensor): tf.Scalar {
-  const row = tf.reshape(x, [1, -1]) as tf.Tensor2D;
-  return tf.reshape(tf.matMul(row, row, false, true), []) as tf.Scalar;
 }
 
 function scalar(): HostTensor {

@@ -1,0 +1,214 @@
+// A training step that several ranks take together: a graph for this rank's gradients, the exchange, and a graph that applies
+// the mean. C channels of a norm.
+//
+//   batches ─► gradients ─► lent results ─► exchange ─► memory that apply is fed from ─► apply ─► variables
+//
+// What crosses besides the gradients is one vector: [loss, share of right ones, each norm's mean [C] and variance [C]].
+import * as tf from '@tensorflow/tfjs-core';
+import type { Contribution, ExchangeLayout, ExchangeMemory, ExchangeTimes } from '../allreduce/contract.js';
+import type { Compiled, HostSpec, HostTensor, JitOptions, Session, Tensors } from '../jit/contract.js';
+import type { BatchStatistics } from '../nn/contract.js';
+import { moveRunning } from '../nn/layers.js';
+import { type Batch, type BatchInputs, descend, gradientsOf, type PixelInputs, type Trained } from './graphs.js';
+
+export interface SharedRequest {
+  /** This rank's examples in parts that its device holds at once: one, several to accumulate, or none. Free again once the promise settles. */
+  readonly batches: readonly Batch[];
+  /** Of all ranks together. */
+  readonly examples: number;
+  readonly lr: number;
+  /** Writes the mean over all ranks into `into`; no array of either may be looked at once the promise settles. */
+  readonly exchange: (contribution: Contribution, into: ExchangeMemory) => Promise<ExchangeTimes>;
+}
+
+export interface SharedOutcome {
+  /** Mean over the examples of all ranks, before the update. */
+  readonly loss: number;
+  /** How many of all ranks' examples were right before the update. */
+  readonly correct: number;
+  /** Milliseconds until this rank's gradients were there, and of the update. */
+  readonly computeMs: number;
+  readonly applyMs: number;
+  /** As the exchange gave them. */
+  readonly times: ExchangeTimes;
+}
+
+/** Gradients by parameter name, and `exact`: the vector that crosses besides. Parameters have a dot in their names. */
+type Means = Readonly<Record<string, tf.Tensor>>;
+type ApplyInputs = Means & { readonly lr: tf.Scalar };
+type Pixels = Record<keyof PixelInputs, HostTensor>;
+
+/** What is at the front of `exact`. */
+const LOSS = 0;
+const CORRECT = 1;
+const FIRST_STATISTIC = 2;
+
+const RUNNING_MEAN = '.running_mean';
+
+export class SharedSteps {
+  readonly layout: ExchangeLayout;
+  readonly #session: Session;
+  readonly #trained: Trained;
+  /** Norms with their channels, in the order of `exact`. */
+  readonly #norms: readonly (readonly [name: string, channels: number])[];
+  readonly #gradients: Compiled<Means>;
+  readonly #accumulate: Compiled<Tensors>;
+  readonly #takeSums: Compiled<Means>;
+  readonly #apply: Compiled<{ norms: tf.Tensor2D }>;
+  readonly #share = { shape: [], dtype: 'float32', data: new Float32Array(1) } as const;
+  /** What is accumulated over the parts of a step: made for the first step that has several, zero between steps. */
+  #sums: Readonly<Record<string, tf.Variable>> | undefined;
+  /** A step that failed has left something in the sums. */
+  #sumsAreSpoiled = false;
+
+  /** Nothing is traced before the first step. */
+  constructor(session: Session, trained: Trained, jit: JitOptions) {
+    const { values, velocities, model } = trained;
+    this.#session = session;
+    this.#trained = trained;
+    this.#norms = Object.entries(values)
+      .filter(([name]) => name.endsWith(RUNNING_MEAN))
+      .map(([name, { size }]) => [name.slice(0, -RUNNING_MEAN.length), size]);
+    const exact = this.#norms.reduce((sum, [, channels]) => sum + 2 * channels, FIRST_STATISTIC);
+    this.layout = { gradients: Object.values(velocities).map((v) => v.size), exact: [exact] };
+    const named = (part: string): JitOptions => ({ ...jit, name: `${model.side}_${part}` });
+    this.#gradients = session.jit((inputs: BatchInputs) => this.#meansOf(inputs), named('gradients'));
+    this.#accumulate = session.jit(
+      (inputs: BatchInputs & { share: tf.Scalar }) => this.#accumulateStep(inputs),
+      named('accumulate'),
+    );
+    this.#takeSums = session.jit(() => this.#takeSumsStep(), named('sums'));
+    this.#apply = session.jit((inputs: ApplyInputs) => this.#applyStep(inputs), named('apply'));
+  }
+
+  /** `norms` receives those of the step. */
+  async run({ batches, examples, lr, exchange }: SharedRequest, pixels: Pixels, norms: HostTensor): Promise<SharedOutcome> {
+    const began = performance.now();
+    const fed = this.#fed();
+    const into = this.#memory(fed);
+    let computed = began;
+    const share = (means: Contribution): Promise<ExchangeTimes> => {
+      computed = performance.now();
+      return exchange(means, into);
+    };
+    const times = await this.#contribute(batches, pixels, share, into);
+    const applying = performance.now();
+    const [exact] = into.exact;
+    const outcome = { loss: exact![LOSS]!, correct: Math.round(exact![CORRECT]! * examples) };
+    fed['lr']!.data[0] = lr;
+    await this.#apply.runAsync(fed, { norms });
+    return { ...outcome, computeMs: computed - began, applyMs: performance.now() - applying, times };
+  }
+
+  dispose(): void {
+    for (const sum of Object.values(this.#sums ?? {})) sum.dispose();
+  }
+
+  /** Hands this rank's means to `share` without a copy. */
+  #contribute(
+    batches: readonly Batch[],
+    pixels: Pixels,
+    share: (means: Contribution) => Promise<ExchangeTimes>,
+    unused: ExchangeMemory,
+  ): Promise<ExchangeTimes> {
+    const examples = batches.reduce((sum, { labels }) => sum + labels.data.length, 0);
+    const use = (results: Record<string, HostTensor>): Promise<ExchangeTimes> => share({ ...this.#memory(results), examples });
+    if (batches.length > 1) return this.#accumulated(batches, { pixels, examples, use });
+    const [only] = batches;
+    // Of a rank without examples the others look at no memory.
+    return only ? this.#gradients.runLending({ ...only, ...pixels }, use) : share({ ...unused, examples });
+  }
+
+  async #accumulated<T>(
+    batches: readonly Batch[],
+    { pixels, examples, use }: { pixels: Pixels; examples: number; use: (results: Record<string, HostTensor>) => Promise<T> },
+  ): Promise<T> {
+    this.#sums ??= this.#makeSums();
+    if (this.#sumsAreSpoiled) this.#clearSums(this.#sums);
+    this.#sumsAreSpoiled = true;
+    for (const batch of batches) {
+      this.#share.data[0] = batch.labels.data.length / examples;
+      await this.#accumulate.runAsync({ ...batch, ...pixels, share: this.#share });
+    }
+    return await this.#takeSums.runLending({}, (sums) => {
+      this.#sumsAreSpoiled = false;
+      return use(sums);
+    });
+  }
+
+  /** What the apply graph is fed from. */
+  #fed(): Readonly<Record<string, HostTensor>> {
+    const shapes = Object.entries({ ...this.#trained.velocities }).map(([name, { shape }]) => [name, shape] as const);
+    const specs = [...shapes, ['exact', this.layout.exact], ['lr', []]] as const;
+    return this.#apply.memory(
+      Object.fromEntries(specs.map(([name, shape]): [string, HostSpec] => [name, { shape, dtype: 'float32' }])),
+    );
+  }
+
+  /** Named tensors in the order of the layout. */
+  #memory(tensors: Readonly<Record<string, HostTensor>>): ExchangeMemory {
+    const data = (name: string): Float32Array => tensors[name]!.data as Float32Array;
+    return { gradients: Object.keys(this.#trained.velocities).map(data), exact: [data('exact')] };
+  }
+
+  /** The batch's gradients and `exact`; times `share`, where given. */
+  #meansOf({ share, ...inputs }: BatchInputs & { share?: tf.Scalar }): Means {
+    const statistics = new Map<string, BatchStatistics>();
+    const { loss, correct, gradients } = gradientsOf(this.#trained, inputs, {
+      training: { onStatistics: (norm, seen) => statistics.set(norm, seen) },
+      ...(share && { factor: share }),
+    });
+    const perNorm = this.#norms.flatMap(([norm]) => [statistics.get(norm)!.mean, statistics.get(norm)!.variance]);
+    const scalars = [loss, tf.div(correct, inputs.labels.shape[0])].map((scalar) => tf.reshape(scalar, [1]) as tf.Tensor1D);
+    const exact = tf.concat1d([...scalars, ...perNorm]);
+    tf.dispose(perNorm);
+    return { ...gradients, exact: share ? tf.mul(exact, share) : exact };
+  }
+
+  #accumulateStep(inputs: BatchInputs & { share: tf.Scalar }): Tensors {
+    for (const [name, mean] of Object.entries(this.#meansOf(inputs))) {
+      const sum = this.#sums![name]!;
+      sum.assign(tf.add(sum, mean));
+    }
+    return {};
+  }
+
+  #takeSumsStep(): Means {
+    const entries = Object.entries(this.#sums!).map(([name, sum]) => {
+      const taken = tf.clone(sum as tf.Tensor);
+      sum.assign(tf.zerosLike(sum as tf.Tensor));
+      return [name, taken] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+
+  #applyStep({ exact, lr, ...gradients }: ApplyInputs): { norms: tf.Tensor2D } {
+    let at = FIRST_STATISTIC;
+    for (const [norm, channels] of this.#norms) {
+      const [mean, variance] = [at, at + channels].map((from) => tf.slice1d(exact as tf.Tensor1D, from, channels));
+      moveRunning(this.#trained.values, norm, { mean: mean!, variance: variance! });
+      at += 2 * channels;
+    }
+    return { norms: descend(this.#trained, gradients, lr) };
+  }
+
+  #makeSums(): Readonly<Record<string, tf.Variable>> {
+    const shapes = Object.entries(this.#trained.velocities).map(([name, { shape }]) => [name, shape] as const);
+    const entries = [...shapes, ['exact', this.layout.exact] as const].map(([name, shape]) => {
+      const zeros = tf.zeros([...shape]);
+      const sum = tf.variable(zeros, false);
+      zeros.dispose();
+      return [name, sum] as const;
+    });
+    this.#session.adopt(entries.map(([, sum]) => sum));
+    return Object.fromEntries(entries);
+  }
+
+  #clearSums(sums: Readonly<Record<string, tf.Variable>>): void {
+    const all = Object.values(sums);
+    this.#session.write(
+      all,
+      all.map(({ size }) => new Float32Array(size)),
+    );
+  }
+}
