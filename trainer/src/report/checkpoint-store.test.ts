@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newestCheckpoint } from './checkpoint-list.js';
 import { CheckpointStore } from './checkpoint-store.js';
+import { openCommits } from './checkpoints.js';
 import { nodeFileSystem } from './file-system.js';
 import { asFloatTensor, decodeSafetensors } from './safetensors.js';
 import { testCheckpoint } from './test-checkpoint.js';
@@ -71,6 +72,22 @@ describe('saving', () => {
     expect(await index()).toEqual({ last: '10', best: '10', checkpoints: ['10'] });
   });
 
+  test('others have their turn at least once a MiB', async () => {
+    const data = new Float32Array(4 << 20);
+    const { state, models } = testCheckpoint(10);
+    const large = { values: { weight: { shape: [data.length], data } }, velocities: {} };
+    const store = await open();
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      turn = setImmediate(count);
+    };
+    let turn = setImmediate(count);
+    await store.save({ state, models: { ...models, resnet: large } }, { best: false });
+    clearImmediate(turn);
+    expect(turns).toBeGreaterThanOrEqual(data.byteLength >> 20);
+  });
+
   test('opened up to a step, later checkpoints are removed', async () => {
     const store = await open();
     for (const step of [10, 20]) await store.save(testCheckpoint(step), { best: false });
@@ -81,6 +98,15 @@ describe('saving', () => {
 });
 
 describe('choosing', () => {
+  test('where the checkpoint of a step is damaged, its commit is taken', async () => {
+    for (const step of [10, 20]) await (await open()).save(testCheckpoint(step), { best: false });
+    await (await openCommits({ runPath: run })).save(testCheckpoint(20));
+    await fs.truncate(path.join(folder, '20', 'plain.safetensors'), 100);
+    const { path: place, notices } = await newest();
+    expect(place).toBe(path.join(run, 'commits', '20'));
+    expect(notices).toHaveLength(1);
+  });
+
   test('no checkpoint: exit code 5', async () => {
     await expect(newest()).rejects.toMatchObject({
       exitCode: 5,

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { MetricRecord, RunSummary } from '@trainer/protocol';
+import type { MetricRecord, RunSummary, TrainingState } from '@trainer/protocol';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { openCheckpoints, openCommits } from './checkpoints.js';
@@ -321,6 +321,20 @@ describe('going on', () => {
     for (const step of [1, 3]) await commits.save(testCheckpoint(step));
     const run = keep(await reopenRun(await resume(path.join(before.path, 'checkpoints', '2')), unsyncedFileSystem));
     expect((await fs.readdir(path.join(run.path, 'commits'))).sort()).toEqual(['1', 'index.json']);
+  });
+
+  test('with a run from before there were several ranks', async () => {
+    const run = await create({ name: 'old' });
+    const { lrFactor: _, ranks: __, ...state } = testCheckpoint(1).state;
+    await run.saveCheckpoint({ ...testCheckpoint(1), state: state as TrainingState }, { best: false });
+    await run.close();
+    const config = (await read(run, 'config.yaml')).split('\n');
+    const without = config.filter((line) => !/^(workers|gpus|wire|accumulate|sync_?bn)/i.test(line));
+    expect(config.length - without.length).toBe(5);
+    await fs.writeFile(path.join(run.path, 'config.yaml'), without.join('\n'));
+    const found = await resume();
+    expect(found.config).toEqual(testConfig());
+    expect(found.checkpoint.state).toEqual({ ...state, lrFactor: 1, ranks: 1 });
   });
 
   test('works without metadata.json', async () => {
