@@ -70,7 +70,8 @@ export function referenceExchanges(ranks: number): { exchanges: readonly Exchang
           if (waiting.length < ranks) return;
           const mean = meanOf(seen as Contribution[]);
           for (const { into, done } of waiting) {
-            for (const part of ['gradients', 'exact'] as const) into[part].forEach((array, i) => array.set(mean[part][i]!));
+            for (const part of ['gradients', 'exact'] as const)
+              for (const [i, array] of into[part].entries()) array.set(mean[part][i]!);
             done(NO_TIMES);
           }
           waiting = [];
@@ -81,7 +82,7 @@ export function referenceExchanges(ranks: number): { exchanges: readonly Exchang
 }
 
 /** The mean weighted by examples, in float64 and rounded once. */
-export function meanOf(all: readonly Contribution[]): ExchangeMemory {
+function meanOf(all: readonly Contribution[]): ExchangeMemory {
   const those = all.filter(({ examples }) => examples > 0);
   const total = those.reduce((sum, { examples }) => sum + examples, 0);
   const mean = (part: 'gradients' | 'exact'): Float32Array[] =>
