@@ -49,7 +49,7 @@ export const RULES = [
   onlyKnows('report', [], 'reports know neither who trains nor who asks'),
   onlyKnows(
     'worker',
-    ['allreduce', 'data', 'fallback', 'jit', 'nn', 'optim', 'report', 'runtime'],
+    ['allreduce', 'data', 'fallback', 'jit', 'link', 'nn', 'optim', 'report', 'runtime'],
     'the worker knows no command',
   ),
   forbidden(
