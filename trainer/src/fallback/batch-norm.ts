@@ -83,6 +83,47 @@ export function trainingBatchNormGradient(
   return outputs;
 }
 
+/** Kernel `FrozenBatchNorm`: x, scale, offset, mean, variance to y, which is linear in x. */
+export function frozenBatchNorm(
+  backend: BackendWasm,
+  inputs: Inputs<'x' | 'scale' | 'offset' | 'mean' | 'variance'>,
+  { epsilon }: { epsilon: number },
+): tf.TensorInfo {
+  const y = makeOutput(backend, inputs.x.shape);
+  const [scale, offset, mean] = [inputs.scale, inputs.offset, inputs.mean].map((t) => floats(backend, t)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const factor = inverseDeviation(backend, inputs.variance, epsilon).map((inv, c) => inv * scale[c]!);
+  const shift = factor.map((f, c) => offset[c]! - mean[c]! * f);
+  combine(floats(backend, y), [{ values: floats(backend, inputs.x), factor }], shift);
+  return y;
+}
+
+/** Kernel `FrozenBatchNormGrad`: dy, x, scale, mean, variance to dx, dscale, doffset; with fixed statistics dx is dy, scaled. */
+export function frozenBatchNormGradient(
+  backend: BackendWasm,
+  inputs: Inputs<'dy' | 'x' | 'scale' | 'mean' | 'variance'>,
+  { epsilon }: { epsilon: number },
+): tf.TensorInfo[] {
+  const channels = inputs.scale.shape[0]!;
+  const outputs = [makeOutput(backend, inputs.x.shape), makeOutput(backend, [channels]), makeOutput(backend, [channels])];
+  const [dx, dscale, doffset] = outputs.map((t) => floats(backend, t)) as [Float32Array, Float32Array, Float32Array];
+  const [dy, scale, mean] = [floats(backend, inputs.dy), floats(backend, inputs.scale), floats(backend, inputs.mean)];
+  const inverse = inverseDeviation(backend, inputs.variance, epsilon);
+  const { sums, products } = channelSums(dy, floats(backend, inputs.x), channels);
+  for (let c = 0; c < channels; c++) {
+    dscale[c] = (products[c]! - mean[c]! * sums[c]!) * inverse[c]!;
+    doffset[c] = sums[c]!;
+  }
+  combine(dx, [{ values: dy, factor: inverse.map((inv, c) => inv * scale[c]!) }], new Float64Array(channels));
+  return outputs;
+}
+
+const inverseDeviation = (backend: BackendWasm, variance: tf.TensorInfo, epsilon: number): Float64Array =>
+  Float64Array.from(floats(backend, variance), (v) => 1 / Math.sqrt(v + epsilon));
+
 /**
  * Kernel `ReluGradFromOutput`: dy where y > 0, else 0. On the bits, since a branch that depends on an image's pixels is guessed
  * wrong half the time: y > 0 where its word is a positive integer, which only `-word & ~word` turns into a sign.

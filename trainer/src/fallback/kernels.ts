@@ -1,7 +1,13 @@
 // Registers what tfjs' wasm backend lacks for training: gradients of convolutions and of gather, and the layers' fused kernels.
 import * as tf from '@tensorflow/tfjs-core';
 import { HOST_EXCHANGE } from '../jit/host-exchange.js';
-import { reluGradient, trainingBatchNorm, trainingBatchNormGradient } from './batch-norm.js';
+import {
+  frozenBatchNorm,
+  frozenBatchNormGradient,
+  reluGradient,
+  trainingBatchNorm,
+  trainingBatchNormGradient,
+} from './batch-norm.js';
 import { cast } from './cast.js';
 import { convFilterGradient } from './conv-filter-gradient.js';
 import { convInputGradient } from './conv-input-gradient.js';
@@ -39,6 +45,8 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   [HOST_EXCHANGE]: exchangeWithHost,
   TrainingBatchNorm: trainingBatchNorm,
   TrainingBatchNormGrad: trainingBatchNormGradient,
+  FrozenBatchNorm: frozenBatchNorm,
+  FrozenBatchNormGrad: frozenBatchNormGradient,
   ReluGradFromOutput: reluGradient,
 };
 

@@ -11,5 +11,11 @@ export const TRAINING_BATCH_NORM = 'TrainingBatchNorm';
 /** Inputs dy, x, scale and the workspaces `saved1..3`; attribute epsilon. Outputs dx, dscale, doffset. */
 export const TRAINING_BATCH_NORM_GRAD = 'TrainingBatchNormGrad';
 
+/** Batch norm by statistics that are given. Inputs x, scale, offset, mean, variance (biased) [C]; attribute epsilon. Output y. */
+export const FROZEN_BATCH_NORM = 'FrozenBatchNorm';
+
+/** Its gradient, the statistics held fast. Inputs dy, x, scale, mean, variance; attribute epsilon. Outputs dx, dscale, doffset. */
+export const FROZEN_BATCH_NORM_GRAD = 'FrozenBatchNormGrad';
+
 /** Gradient of ReLU from its output: inputs dy, y; output dy where y > 0, else 0. */
 export const RELU_GRAD = 'ReluGradFromOutput';

@@ -1,6 +1,12 @@
 // The layers' fused kernels in plain TensorFlow.js ops: for backends without a fused form, and the oracle for those with one.
 import * as tf from '@tensorflow/tfjs-core';
-import { RELU_GRAD, TRAINING_BATCH_NORM, TRAINING_BATCH_NORM_GRAD } from './kernels.js';
+import {
+  FROZEN_BATCH_NORM,
+  FROZEN_BATCH_NORM_GRAD,
+  RELU_GRAD,
+  TRAINING_BATCH_NORM,
+  TRAINING_BATCH_NORM_GRAD,
+} from './kernels.js';
 
 /** Everything but the channels: a batch norm has one mean and one variance per channel. */
 const PIXELS = [0, 1, 2];
@@ -27,6 +33,15 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     const dscale = tf.sum(tf.mul(dy!, normalized), PIXELS);
     const shared = tf.add(tf.mul(normalized, tf.div(dscale, count)), tf.div(doffset, count));
     return [tf.mul(tf.sub(dy!, shared), tf.mul(scale!, inverse!)), dscale, doffset];
+  },
+
+  [FROZEN_BATCH_NORM]: ({ x, scale, offset, mean, variance }, epsilon) =>
+    tf.add(tf.mul(tf.sub(x!, mean!), tf.mul(tf.rsqrt(tf.add(variance!, epsilon)), scale!)), offset!),
+
+  [FROZEN_BATCH_NORM_GRAD]: ({ dy, x, scale, mean, variance }, epsilon) => {
+    const inverse = tf.rsqrt(tf.add(variance!, epsilon));
+    const dscale = tf.sum(tf.mul(dy!, tf.mul(tf.sub(x!, mean!), inverse)), PIXELS);
+    return [tf.mul(dy!, tf.mul(scale!, inverse)), dscale, tf.sum(dy!, PIXELS)];
   },
 
   [RELU_GRAD]: ({ dy, y }) => tf.where(tf.greater(y!, 0), dy!, tf.zerosLike(dy!)),

@@ -6,7 +6,7 @@
 // would lose the variance's digits wherever the mean is large (Chan, Golub and LeVeque 1983); one backward.
 import * as tf from '@tensorflow/tfjs-core';
 import { hostExchange } from '../jit/host-exchange.js';
-import { TRAINING_BATCH_NORM } from './kernels.js';
+import { FROZEN_BATCH_NORM, FROZEN_BATCH_NORM_GRAD, TRAINING_BATCH_NORM } from './kernels.js';
 import { BATCH_NORM, type NormalizedBatch } from './ops.js';
 
 /** What `tf.customGrad` hands its function besides the inputs. */
@@ -35,7 +35,7 @@ export function syncBatchNorm(x: tf.Tensor4D, scale: tf.Tensor1D, offset: tf.Ten
     statistics = [tf.keep(mean), tf.keep(unbiased)];
     save([xs, scales, mean, biased]);
     return {
-      value: tf.batchNorm4d(xs, mean, biased, offsets, scales, BATCH_NORM.epsilon),
+      value: kernel(FROZEN_BATCH_NORM, { x: xs, scale: scales, offset: offsets, mean, variance: biased })[0]!,
       gradFunc: gradient as unknown as Gradient,
     };
   });
@@ -51,10 +51,7 @@ function globalStatistics(
   const [n, h, w, c] = x.shape;
   const pixels = n * h * w;
   // The fused kernel is the fastest way to a rank's own statistics; its y is of no use.
-  const { epsilon } = BATCH_NORM;
-  const [, ownMean, ownVariance] = tf
-    .engine()
-    .runKernel(TRAINING_BATCH_NORM, { x, scale, offset }, { epsilon }) as tf.Tensor[] as [tf.Tensor, tf.Tensor1D, tf.Tensor1D];
+  const [, ownMean, ownVariance] = kernel(TRAINING_BATCH_NORM, { x, scale, offset }) as [tf.Tensor, tf.Tensor1D, tf.Tensor1D];
   const ownBiased = tf.mul(ownVariance, Math.max(1, pixels - 1) / pixels);
   // The weighted mean of 1/n is ranks / (examples of all), which is how a rank learns of the others' examples.
   const means = hostExchange(tf.concat1d([ownMean, tf.tensor1d([1 / n])]));
@@ -71,16 +68,22 @@ function globalStatistics(
  * arrive as N times the means of that dy, and divided by n they are on this rank's scale again.
  */
 function gradient(dy: tf.Tensor4D, [x, ...perChannel]: [tf.Tensor4D, ...tf.Tensor1D[]]): tf.Tensor[] {
-  const [scale, mean, biased] = perChannel as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+  const [scale, mean, variance] = perChannel as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
   const [n, h, w, c] = x.shape;
-  const { epsilon } = BATCH_NORM;
-  const normalized = tf.batchNorm4d(x, mean, biased, tf.zeros<tf.Rank.R1>([c]), tf.ones<tf.Rank.R1>([c]), epsilon);
-  const doffset = tf.sum(dy, [0, 1, 2]) as tf.Tensor1D;
-  const dscale = tf.sum(tf.mul(dy, normalized), [0, 1, 2]) as tf.Tensor1D;
+  const [frozen, dscale, doffset] = kernel(FROZEN_BATCH_NORM_GRAD, { dy, x, scale, mean, variance }) as [
+    tf.Tensor4D,
+    tf.Tensor1D,
+    tf.Tensor1D,
+  ];
   const sums = hostExchange(tf.mul(tf.concat1d([doffset, dscale]), 1 / (h * w)) as tf.Tensor1D);
-  const factor = tf.mul(scale, tf.rsqrt(tf.add(biased, epsilon))) as tf.Tensor1D;
-  const part = (at: number): tf.Tensor1D => tf.mul(tf.div(tf.slice1d(sums, at, c), n), factor);
-  const [shift, slope] = [part(0), part(c)];
-  const shared = tf.batchNorm4d(x, mean, biased, shift, slope, epsilon);
-  return [tf.sub(tf.mul(dy, factor), shared), dscale, doffset];
+  // Of the sum below, to which batch norm of x by another scale and offset is the way of fewest passes.
+  const factor = tf.mul(scale, tf.mul(tf.rsqrt(tf.add(variance, BATCH_NORM.epsilon)), -1 / n)) as tf.Tensor1D;
+  const part = (at: number): tf.Tensor1D => tf.mul(tf.slice1d(sums, at, c), factor);
+  const shared = kernel(FROZEN_BATCH_NORM, { x, scale: part(c), offset: part(0), mean, variance })[0]!;
+  return [tf.add(frozen, shared), dscale, doffset];
+}
+
+function kernel(name: string, inputs: Record<string, tf.Tensor>): tf.Tensor[] {
+  const result = tf.engine().runKernel(name, inputs, { epsilon: BATCH_NORM.epsilon }) as tf.Tensor | tf.Tensor[];
+  return Array.isArray(result) ? result : [result];
 }
