@@ -1,6 +1,6 @@
 // The progress line as text: a pure function of where training stands, the style and the width. terminal.ts decides when.
 
-import type { Position, SideProgress, TrainingEvent } from '../worker/contract.js';
+import type { Position, SideProgress, TrainingEvent } from '@trainer/protocol';
 import { SIDE_NAMES } from './sides.js';
 import type { Style } from './style.js';
 import { clockTime, percent, signed } from './text.js';
@@ -17,7 +17,7 @@ export interface ProgressState {
   readonly epochSeconds: number;
   /** Steps of this epoch done before that. */
   readonly skippedSteps: number;
-  readonly phase: 'training' | 'validation' | 'checkpoint';
+  readonly phase: 'training' | 'validation' | 'checkpoint' | 'paused';
 }
 
 /** A piece of the line. The lowest `keep` goes first where the line is too long; Infinity stays. */
@@ -30,7 +30,7 @@ interface Part {
 }
 
 const BAR = 12;
-const PHASES = { validation: 'validating', checkpoint: 'saving' } as const;
+const PHASES = { validation: 'validating', checkpoint: 'saving', paused: 'paused' } as const;
 
 /** `epoch 7/50 ━━━━━━━━──── 312/391 0:41<0:10 974 img/s · resnet 0.412 87.1% · ...`, without what `width` has no room for. */
 export function progressLine(state: ProgressState, style: Style, width: number): string {

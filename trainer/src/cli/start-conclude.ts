@@ -1,11 +1,10 @@
 // The end of `trainer start`: what is printed once the last seed has ended, and the exit code.
-import type { RunSummary } from '@trainer/protocol';
+import type { FinishedRun, RunSummary } from '@trainer/protocol';
 import { EXIT, type ExitCode, TrainerError } from '../errors.js';
 import type { StartOptions } from '../settings/contract.js';
 import { closingLines } from './closing.js';
 import type { Io } from './io.js';
 import { exitCodeOf, type StopReason } from './signals.js';
-import type { Finished } from './start-seed.js';
 import { finalTable, seedsTable } from './tables.js';
 import type { Reporter } from './terminal.js';
 
@@ -13,31 +12,33 @@ export interface ConcludeContext {
   readonly options: StartOptions;
   readonly reporter: Reporter;
   readonly io: Io;
-  readonly stop: AbortSignal;
+  readonly stoppedBy: StopReason | undefined;
 }
 
-/** @throws TrainerError (diverged), after what there is to say of the run was said. */
-export function conclude(finished: readonly Finished[], context: ConcludeContext): ExitCode {
-  const { options, reporter, io, stop } = context;
-  const ended = finished.at(-1);
-  if (!ended) throw stop.reason;
-  const { status } = ended.result;
+/**
+ * @param finished at least one
+ * @throws TrainerError (diverged), after what there is to say of the run was said
+ */
+export function conclude(finished: readonly FinishedRun[], context: ConcludeContext): ExitCode {
+  const { options, reporter, io, stoppedBy } = context;
+  const ended = finished.at(-1)!;
+  const { status } = ended;
   const done = status === 'finished';
   if (options.output.json) io.stdout.write(`${JSON.stringify(document(finished))}\n`);
   else if (done) io.stdout.write(`${finished.length > 1 ? seedsTable(finished) : finalTable(ended)}\n`);
   if (status === 'interrupted') reporter.warn(interruption(finished.length, ended, context));
   tellNext(finished, context);
   if (status === 'diverged') throw divergence(ended);
-  return done ? EXIT.ok : exitCodeOf(stop.reason as StopReason);
+  return done ? EXIT.ok : exitCodeOf(stoppedBy!);
 }
 
-function interruption(seeds: number, { summary, steps }: Finished, { options, stop }: ConcludeContext): string {
+function interruption(seeds: number, { summary, steps }: FinishedRun, { options, stoppedBy }: ConcludeContext): string {
   const left = options.run.seeds - seeds;
   const others = left === 0 ? '' : `; ${left} more ${left === 1 ? 'seed was' : 'seeds were'} not begun`;
-  return `stopped by ${stop.reason} after step ${summary.steps} of ${steps}; all of it is saved${others}`;
+  return `stopped by ${stoppedBy} after step ${summary.steps} of ${steps}; all of it is saved${others}`;
 }
 
-function tellNext(finished: readonly Finished[], { options, reporter, io }: ConcludeContext): void {
+function tellNext(finished: readonly FinishedRun[], { options, reporter, io }: ConcludeContext): void {
   const { config, path, summary } = finished.at(-1)!;
   const all = finished.length > 1 && summary.status === 'finished';
   const { seeds, out } = options.run;
@@ -46,14 +47,14 @@ function tellNext(finished: readonly Finished[], { options, reporter, io }: Conc
 }
 
 /** One run is its summary; several seeds are a list of them. */
-function document(finished: readonly Finished[]): unknown {
+function document(finished: readonly FinishedRun[]): unknown {
   const one = ({ summary, path }: { summary: RunSummary; path: string }) => ({ ...summary, path });
   return finished.length === 1 ? one(finished[0]!) : { runs: finished.map(one) };
 }
 
-function divergence({ result, checkpointPath, path }: Finished): TrainerError {
+function divergence({ reason, checkpointPath, path }: FinishedRun): TrainerError {
   const kept = checkpointPath
     ? `the last good checkpoint is ${checkpointPath}`
     : `no checkpoint was written before it; the run is ${path}`;
-  return new TrainerError(`${result.reason}; ${kept}; lower --lr, or raise --warmup`, EXIT.diverged);
+  return new TrainerError(`${reason}; ${kept}; lower --lr, or raise --warmup`, EXIT.diverged);
 }

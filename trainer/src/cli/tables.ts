@@ -1,32 +1,26 @@
 // What is printed around a run: what the models cost, how the run ended, and the mean over seeds. No text ends with a line feed.
-import type { RunConfig, RunSummary, Side } from '@trainer/protocol';
-import type { Model } from '../nn/contract.js';
-import { totals } from '../nn/cost.js';
+import type { ModelCost, RunConfig, RunSummary, Side } from '@trainer/protocol';
 import { SIDE_NAMES } from './sides.js';
 import { clockTime, grouped, percent, signed } from './text.js';
 
 /** Parameters, operations and layers of the models, and in what the comparison is fair. */
-export function costTable(models: readonly Model[]): string {
-  const costs = models.map(({ layers }) => totals(layers));
+export function costTable(models: readonly ModelCost[]): string {
   const rows = [
     ['', ...models.map(({ title }) => title)],
-    ['parameters', ...costs.map(({ parameters }) => grouped(parameters))],
-    ['MFLOPs per image, forward', ...costs.map(({ flops }) => (flops / 1e6).toFixed(1))],
+    ['parameters', ...models.map(({ parameters }) => grouped(parameters))],
+    ['MFLOPs per image, forward', ...models.map(({ flops }) => (flops / 1e6).toFixed(1))],
     ['convolutions and dense layers', ...models.map(layerCount)],
   ];
   return [...table(rows), ...fairness(models)].join('\n');
 }
 
-function layerCount({ layers }: Model): string {
-  const weighted = layers.filter(({ kind }) => kind !== 'norm');
-  const projections = weighted.filter(({ name }) => name.includes('.downsample.')).length;
-  return projections === 0 ? `${weighted.length}` : `${weighted.length - projections} + ${projections} projections`;
-}
+const layerCount = ({ layers, projections }: ModelCost): string =>
+  projections === 0 ? `${layers}` : `${layers} + ${projections} projections`;
 
-function fairness(models: readonly Model[]): string[] {
+function fairness(models: readonly ModelCost[]): string[] {
   const [resnet, plain] = SIDE_NAMES.map((side) => models.find((model) => model.side === side));
   if (!resnet || !plain) return [];
-  const [of, than] = [totals(resnet.layers).parameters, totals(plain.layers).parameters];
+  const [of, than] = [resnet.parameters, plain.parameters];
   const share = ((100 * (of - than)) / than).toFixed(1);
   const difference =
     of === than

@@ -1,6 +1,6 @@
+import type { TrainingEvent } from '@trainer/protocol';
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../time.js';
-import type { TrainingEvent } from '../worker/contract.js';
 import type { Output } from './io.js';
 import { createReporter, type ReporterOptions } from './terminal.js';
 import { testIo } from './test-io.js';
@@ -49,7 +49,12 @@ function step(number: number): Extract<TrainingEvent, { type: 'step' }> {
 }
 
 const epochEnd = (number: number): TrainingEvent => ({ ...step(number), type: 'epoch', seconds: 1 });
-const ready = (number = 0): TrainingEvent => ({ type: 'ready', position: step(number).position, sides: ['resnet', 'plain'] });
+const ready = (number = 0): TrainingEvent => ({
+  type: 'ready',
+  position: step(number).position,
+  sides: ['resnet', 'plain'],
+  ranks: 1,
+});
 const phase = (phase: 'training' | 'validation' | 'checkpoint', number: number): TrainingEvent => ({
   type: 'phase',
   phase,

@@ -1,8 +1,9 @@
 // Tells a person how training goes, on stderr: one line that is redrawn on a terminal, plain lines elsewhere.
+
+import type { OnEvent, TrainingEvent } from '@trainer/protocol';
 import type { OnProgress } from '../data/contract.js';
 import type { OutputOptions } from '../settings/contract.js';
 import { type Clock, systemClock } from '../time.js';
-import type { OnEvent, TrainingEvent } from '../worker/contract.js';
 import type { Io } from './io.js';
 import { assemble, bar, type EpochState, epochLine, type ProgressState, progressLine } from './progress.js';
 import { createStyle, isInteractive, PLAIN_STYLE, type Style, widthOf } from './style.js';
@@ -90,7 +91,7 @@ class TerminalReporter implements Reporter {
       case 'checkpoint':
         if (this.#options.verbose) this.notice(`checkpoint ${event.path}${event.best ? ' (best)' : ''}`);
         break;
-      case 'metrics':
+      case 'commit':
         break;
     }
   };

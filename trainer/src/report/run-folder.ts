@@ -62,11 +62,14 @@ export async function checkRunPlace({ out, name }: { readonly out: string; reado
 const nameTaken = (folder: string): Error =>
   usageError(`${folder} exists already: choose another --name, or go on with that run: --resume ${folder}`);
 
+/** What of a resumable run its folder needs: where it lies, and after how many steps it goes on. */
+type RunToReopen = Pick<ResumableRun, 'path' | 'config'> & { readonly checkpoint: { readonly state: { readonly step: number } } };
+
 /**
  * Opens the run again where its checkpoint left it: later metrics and checkpoints are removed, TensorBoard is told.
  * @throws TrainerError (environment) where another process writes the run, or the disk refuses.
  */
-export async function reopenRun(run: ResumableRun, fileSystem: FileSystem = nodeFileSystem): Promise<RunFolder> {
+export async function reopenRun(run: RunToReopen, fileSystem: FileSystem = nodeFileSystem): Promise<RunFolder> {
   const { path: folder, config } = run;
   try {
     const metadata = decodeMetadata(await readText(fileSystem, path.join(folder, RUN_FILES.metadata)));

@@ -7,6 +7,9 @@ import type { StartOptions } from './contract.js';
 import { nameOf } from './options.js';
 import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
 
+/** What of a command's options the configuration follows from. */
+type Asked = Pick<StartOptions, 'config' | 'origins'> & { readonly run: Pick<StartOptions['run'], 'fastDevRun'> };
+
 export type Origins = Readonly<Record<keyof RunConfig, string>>;
 
 export interface CompleteConfig {
@@ -30,7 +33,7 @@ const USUAL_DEPTH: Readonly<Record<Architecture, number>> = { imagenet: 18, cifa
 const FAST_DEV_STEPS = 3;
 
 /** @throws TrainerError (usage) where values contradict each other, naming both and their origins. */
-export function completeConfig(options: StartOptions, { preset: chosen, because, sized = {} }: Completion): CompleteConfig {
+export function completeConfig(options: Asked, { preset: chosen, because, sized = {} }: Completion): CompleteConfig {
   const preset = options.config.preset ?? chosen;
   const layers = new Layers();
   layers.add(DEFAULTS, 'default');
@@ -77,7 +80,7 @@ class Layers {
 }
 
 /** The family follows from the depth; where only the family was asked for, the depth follows from it. */
-function setFamily(layers: Layers, { config, origins }: StartOptions): void {
+function setFamily(layers: Layers, { config, origins }: Asked): void {
   const { arch } = config;
   const depth = layers.values.depth!;
   if (arch === undefined) {

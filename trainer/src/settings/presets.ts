@@ -52,3 +52,7 @@ const he: Preset = { ...full, depth: 56, shortcut: 'A', epochs: 200, maxSteps: 6
 const quick: Preset = { ...full, depth: 20, epochs: 6, limitTrain: 10_000, limitTest: 2_000, weightDecay: 1e-4 };
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = { quick, full, he };
+
+/** The preset where none is asked for. */
+export const presetFor = (gpu: boolean): { readonly preset: PresetName; readonly because: string } =>
+  gpu ? { preset: 'full', because: 'there is a GPU' } : { preset: 'quick', because: 'there is no GPU' };

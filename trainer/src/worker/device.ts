@@ -4,6 +4,7 @@ import type { Side } from '@trainer/protocol';
 import type { Contribution, ExchangeLayout, ExchangeMemory, ExchangeTimes } from '../allreduce/contract.js';
 import type { ChannelStatistics } from '../data/contract.js';
 import type { ModelTensors } from '../report/contract.js';
+import type { BuildRequest } from './rank-protocol.js';
 import type { Batch, LayerNorms, StepOutcome } from './step.js';
 
 export interface DeviceDescription {
@@ -23,6 +24,8 @@ export type ExchangeStep = (contribution: Contribution, into: ExchangeMemory) =>
 export interface SharedStep {
   /** This rank's part of the global batch in pieces whose gradients are added up; empty where the rank has no examples. */
   readonly batches: readonly Batch[];
+  /** Of the global batch. */
+  readonly examples: number;
   readonly lr: number;
   readonly exchange: ExchangeStep;
 }
@@ -58,6 +61,7 @@ export interface DeviceModel {
 
 export interface Device {
   readonly description: DeviceDescription;
-  readonly models: readonly DeviceModel[];
+  /** Makes the models of a configuration; once. @throws TrainerError (usage) where the configuration fits no model */
+  build(request: BuildRequest): readonly DeviceModel[];
   close(): void;
 }

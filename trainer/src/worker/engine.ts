@@ -9,9 +9,10 @@ import type { Session, SessionOptions } from '../jit/contract.js';
 import { registerFusedKernels } from '../jit/kernels.js';
 import { TensorFlowSession } from '../jit/session.js';
 import { loadLibrary } from '../runtime/capi.js';
-import { describeCpu, findGpus, type Gpu } from '../runtime/devices.js';
+import { describeCpu } from '../runtime/devices.js';
 import { setEnvironmentDefaults } from '../runtime/environment.js';
-import { findLibrary, type LibraryLocation } from '../runtime/library.js';
+import { findLibrary } from '../runtime/library.js';
+import { gpuFor } from './device-choice.js';
 
 export interface EngineOptions {
   readonly engine: RunConfig['engine'];
@@ -35,16 +36,6 @@ export interface Engine {
 
 const SLOW = 'training on the WebAssembly engine, many times slower: run `trainer setup` (it needs Python 3 with pip)';
 const BF16_FEATURES = ['avx512_bf16', 'amx_bf16'];
-
-/** The GPU that a library trains on, if it can and there is one. */
-const gpuFor = async ({ variant }: LibraryLocation): Promise<Gpu | undefined> =>
-  variant === 'cpu' ? undefined : (await findGpus())[0];
-
-/** Whether `openEngine` would train on a GPU, without opening anything. */
-export async function willUseGpu(engine: RunConfig['engine']): Promise<boolean> {
-  const library = engine === 'wasm' ? undefined : await findLibrary();
-  return library !== undefined && (await gpuFor(library)) !== undefined;
-}
 
 /**
  * Opens a session on the first device of the best engine that the machine has.

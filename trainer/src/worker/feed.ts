@@ -13,8 +13,9 @@ export interface FeedOptions {
   readonly seed: number;
   /** RGB bytes around a cropped image: the training images' mean, which is 0 once normalized. */
   readonly pad: readonly [number, number, number];
-  /** Which part of each batch is filled here; all of it where absent. */
-  readonly rank?: { readonly rank: number; readonly ranks: number };
+  /** This rank's part of each batch is filled, of so many. */
+  readonly rank: number;
+  readonly ranks: number;
 }
 
 interface Slot {
@@ -36,7 +37,7 @@ export class BatchFeed {
   constructor(options: FeedOptions) {
     this.#options = options;
     const { height, width } = options.set;
-    const most = Math.ceil(options.plan.batchSize / (options.rank?.ranks ?? 1));
+    const most = Math.ceil(options.plan.batchSize / options.ranks);
     const slot = (): Slot => ({
       images: new Uint8Array(most * height * width * 3),
       labels: new Int32Array(most),
@@ -45,13 +46,11 @@ export class BatchFeed {
     this.#slots = [slot(), slot()];
   }
 
-  /** The batch of the step that follows `step` completed ones; its memory stays until `prefetch(step + 2)`. */
-  take(step: number): Batch {
-    return this.takeIn(step, 1)[0]!;
-  }
-
-  /** The same in as many pieces, without those that have no examples. */
-  takeIn(step: number, pieces: number): Batch[] {
+  /**
+   * The batch of the step that follows `step` completed ones, in so many pieces, without those that have no examples; their
+   * memory stays until `prefetch(step + 2)`.
+   */
+  take(step: number, pieces: number): Batch[] {
     const began = performance.now();
     const slot = this.#fill(step);
     this.waitMs += performance.now() - began;
@@ -96,8 +95,8 @@ export class BatchFeed {
 
   /** Where this rank's part of the batch lies in the epoch's order. */
   #range(step: number): Range {
-    const { rank, ranks } = this.#options.rank ?? { rank: 0, ranks: 1 };
-    return partOf(this.#options.plan.batch(step), rank, ranks);
+    const { plan, rank, ranks } = this.#options;
+    return partOf(plan.batch(step), rank, ranks);
   }
 
   #orderOf(epoch: number): Uint32Array {

@@ -1,7 +1,6 @@
 // The arithmetic of a run: how many steps it has, where each stands, at which learning rate.
-import type { RunConfig } from '@trainer/protocol';
+import type { Position, RunConfig } from '@trainer/protocol';
 import { learningRate } from '../optim/schedule.js';
-import type { Position } from './contract.js';
 
 type PlanConfig = Pick<RunConfig, 'epochs' | 'maxSteps' | 'batchSize' | 'schedule' | 'lr' | 'warmup'>;
 

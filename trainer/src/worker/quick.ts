@@ -1,7 +1,8 @@
 // Sizes the `quick` preset to this machine: as many images and epochs as fit in a few minutes, by timing a few steps.
 import type { RunConfig } from '@trainer/protocol';
 import type { Dataset } from '../data/contract.js';
-import type { Learner } from './step.js';
+import type { DeviceModel } from './device.js';
+import { localExchange } from './local-exchange.js';
 
 /** What a quick run may take, compilation and validation included. */
 const BUDGET_SECONDS = 225;
@@ -38,17 +39,15 @@ export function quickSize(imagesPerSec: number, models: number, available: { tra
 }
 
 export interface TimeStepsOptions {
-  readonly learners: readonly Learner[];
+  readonly models: readonly DeviceModel[];
   readonly train: Dataset['train'];
   readonly batchSize: number;
-  readonly signal: AbortSignal;
+  /** As a rank among others trains, without the others. */
+  readonly shared: boolean;
 }
 
-/**
- * Trains the learners on one batch a few times and returns their images per second together; their statistics are spent.
- * @throws the signal's reason once it is aborted
- */
-export async function timeSteps({ learners, train, batchSize, signal }: TimeStepsOptions): Promise<number> {
+/** Trains the models on one batch a few times and returns their images per second together; their statistics are spent. */
+export async function timeSteps({ models, train, batchSize, shared }: TimeStepsOptions): Promise<number> {
   const { height, width } = train;
   const count = Math.min(batchSize, train.count);
   const images = {
@@ -57,19 +56,20 @@ export async function timeSteps({ learners, train, batchSize, signal }: TimeStep
     data: train.images.subarray(0, count * height * width * 3),
   } as const;
   const labels = { shape: [count], dtype: 'int32', data: train.labels.subarray(0, count) } as const;
+  const batch = { images, labels };
   let seconds = 0;
-  for (const learner of learners) {
-    signal.throwIfAborted();
-    await learner.train({ images, labels }, 0);
+  for (const model of models) {
+    const step = () =>
+      shared ? model.trainShared({ batches: [batch], examples: count, lr: 0, exchange: localExchange }) : model.train(batch, 0);
+    await step();
     const times: number[] = [];
     for (let i = 0; i < TIMED_STEPS; i++) {
-      signal.throwIfAborted();
       const began = performance.now();
-      await learner.train({ images, labels }, 0);
+      await step();
       times.push((performance.now() - began) / 1000);
     }
     // The fastest: a hiccup of the machine says nothing about the run.
     seconds += Math.min(...times);
   }
-  return (count * learners.length) / seconds;
+  return (count * models.length) / seconds;
 }

@@ -2,6 +2,7 @@
 // that both see. A rank does one thing at a time, in the order asked.
 import type { RunConfig, Side } from '@trainer/protocol';
 import type { ExchangeTimes } from '../allreduce/contract.js';
+import type { ExchangeGroup } from '../allreduce/shared-memory.js';
 import type { ChannelStatistics, ImageSet } from '../data/contract.js';
 import type { ModelTensors } from '../report/contract.js';
 import type { DeviceDescription } from './device.js';
@@ -87,8 +88,12 @@ export interface Sums {
 
 /** Each question with its answer. */
 export interface RankCalls {
+  /** Opens the device. */
+  open: { request: null; reply: DeviceDescription };
   /** Builds the models; their weights come with `place`. */
-  build: { request: BuildRequest; reply: DeviceDescription };
+  build: { request: BuildRequest; reply: null };
+  /** The groups in which each side's steps are averaged, where there are several ranks. */
+  join: { request: Partial<Record<Side, ExchangeGroup>>; reply: null };
   /** Times a few steps; their weights are spent. Images per second of this rank's share, all models together. */
   time: { request: { readonly batchSize: number }; reply: number };
   /** Weights, images and learning-rate plan of a run: steps may follow. */
@@ -104,21 +109,13 @@ export interface RankCalls {
 
 export type RankCall = keyof RankCalls;
 
-/** How an error crosses: what a person reads, and the exit code where it is theirs to mend. */
-export interface CrossedError {
-  readonly message: string;
-  readonly stack?: string;
-  readonly exitCode?: number;
-}
-
-export interface RankRequest<C extends RankCall = RankCall> {
-  readonly id: number;
+export interface RankBody<C extends RankCall = RankCall> {
   readonly call: C;
   readonly request: RankCalls[C]['request'];
 }
 
-export type RankResponse =
-  | { readonly id: number; readonly reply: RankCalls[RankCall]['reply'] }
-  | { readonly id: number; readonly error: CrossedError }
-  /** A line for the rank's log. */
-  | { readonly log: string };
+/** A line for the rank's log. */
+export interface RankLog {
+  readonly type: 'log';
+  readonly line: string;
+}

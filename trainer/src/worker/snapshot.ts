@@ -15,12 +15,12 @@ export function takeSnapshot(session: Session, { values, velocities }: Learner):
   return { values: readAll(session, values), velocities: readAll(session, velocities) };
 }
 
-/** Copies of all values and velocities in memory that threads share: that of `into`, the result of an earlier call, or new. */
+/** Copies of all values and velocities in memory that threads share: that of `into`, an earlier result, or new. */
 export function takeSharedSnapshot(session: Session, { values, velocities }: Learner, into?: ModelTensors): ModelTensors {
-  const memory = into ?? { values: sharedMemory(values), velocities: sharedMemory(velocities) };
-  readInto(session, values, memory.values);
-  readInto(session, velocities, memory.velocities);
-  return memory;
+  const shared = into ?? { values: sharedMemory(values), velocities: sharedMemory(velocities) };
+  readInto(session, values, shared.values);
+  readInto(session, velocities, shared.velocities);
+  return shared;
 }
 
 const sharedMemory = (variables: ParameterRecord<tf.Variable>): Tensors =>

@@ -1,0 +1,106 @@
+// What changes the course of a run from outside. Controls arrive at any time and take effect between two steps.
+import type { Control, ControlReply } from '@trainer/protocol';
+
+interface Waiting {
+  readonly control: Control;
+  readonly resolve: (reply: ControlReply) => void;
+}
+
+/** Controls of one run: each id has its effect once, however often it arrives. */
+export class Controls {
+  #waiting: Waiting[] = [];
+  readonly #effects = new Map<string, Promise<ControlReply>>();
+  #wake: (() => void) | undefined;
+  #stopped = false;
+  #paused = false;
+  #checkpoint = false;
+  #lrFactor = 1;
+
+  /** Resolves once the control has taken effect. */
+  request(control: Control): Promise<ControlReply> {
+    const known = this.#effects.get(control.control);
+    if (known) return known;
+    const effect = new Promise<ControlReply>((resolve) => this.#waiting.push({ control, resolve }));
+    this.#effects.set(control.control, effect);
+    this.#wake?.();
+    return effect;
+  }
+
+  /** A stop was asked for: long work between steps may be cut short. */
+  get stopAsked(): boolean {
+    return this.#stopped || this.#waiting.some(({ control }) => control.action === 'stop' && control.atStep === undefined);
+  }
+
+  /** A stop took effect. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  get lrFactor(): number {
+    return this.#lrFactor;
+  }
+
+  /** Where a run that goes on had left it. */
+  set lrFactor(factor: number) {
+    this.#lrFactor = factor;
+  }
+
+  /** Whether a checkpoint was asked for since the last call. */
+  takeCheckpoint(): boolean {
+    const asked = this.#checkpoint;
+    this.#checkpoint = false;
+    return asked;
+  }
+
+  /**
+   * Lets what has arrived take effect after `step` completed steps, in order. While the run is paused it waits for more, and
+   * tells `onPause` once.
+   */
+  async settle(step: number, onPause: () => void): Promise<void> {
+    this.#apply(step);
+    if (!this.#paused || this.#stopped) return;
+    onPause();
+    while (this.#paused && !this.#stopped) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+      this.#apply(step);
+    }
+  }
+
+  /** The run is over after `step` steps: what still waits has no effect any more. */
+  end(step: number): void {
+    for (const { resolve } of this.#waiting) resolve({ step });
+    this.#waiting = [];
+  }
+
+  #apply(step: number): void {
+    const due = this.#waiting.filter(({ control }) => (control.atStep ?? 0) <= step);
+    this.#waiting = this.#waiting.filter((waiting) => !due.includes(waiting));
+    for (const { control, resolve } of due) {
+      this.#take(control);
+      resolve({ step });
+    }
+  }
+
+  #take({ action, factor }: Control): void {
+    switch (action) {
+      case 'pause':
+        this.#paused = true;
+        break;
+      case 'resume':
+        this.#paused = false;
+        break;
+      case 'stop':
+        this.#stopped = true;
+        break;
+      case 'checkpoint':
+        this.#checkpoint = true;
+        break;
+      case 'lr':
+        this.#lrFactor = factor ?? 1;
+        break;
+    }
+  }
+}

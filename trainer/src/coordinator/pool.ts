@@ -1,0 +1,36 @@
+// The worker threads: one of the pool's for each rank, with one task that lasts as long as the run.
+import { MessageChannel } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { portChannel } from '../link/port.js';
+import type { RankTask } from '../worker/rank-thread.js';
+import type { RankChannel } from './ranks.js';
+
+export interface Pool {
+  /** By rank. */
+  readonly channels: readonly RankChannel[];
+  /** Resolves once all threads have ended. Threads that are stuck in native code never do. */
+  close(): Promise<void>;
+}
+
+const RANK_THREAD = new URL('../worker/rank-thread.js', import.meta.url).href;
+
+/** @param tasks by rank */
+export function openPool(tasks: readonly Omit<RankTask, 'port'>[]): Pool {
+  const piscina = new Piscina({
+    filename: RANK_THREAD,
+    minThreads: tasks.length,
+    maxThreads: tasks.length,
+    concurrentTasksPerWorker: 1,
+    // A rank's thread waits for messages, not for further tasks.
+    atomics: 'disabled',
+  });
+  const channels = tasks.map((task): RankChannel => {
+    const { port1, port2 } = new MessageChannel();
+    piscina
+      .run({ ...task, port: port2 } satisfies RankTask, { transferList: [port2] })
+      // A thread that ends takes its port with it, which is how the rest learns of it.
+      .catch(() => port1.close());
+    return portChannel(port1);
+  });
+  return { channels, close: () => piscina.destroy() };
+}

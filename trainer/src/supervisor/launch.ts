@@ -1,0 +1,38 @@
+// Starts the coordinator as a child process that cannot outlive this one.
+import { spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { ToSupervisorSchema } from '@trainer/protocol';
+import { socketChannel } from '../link/socket.js';
+import type { Coordinator } from './contract.js';
+
+const MAIN = fileURLToPath(new URL('../coordinator/main.js', import.meta.url));
+
+/** Lines of a crash that are worth telling. */
+const LAST_WORDS = 20;
+
+export function launchCoordinator(env: NodeJS.ProcessEnv): Coordinator {
+  const child = spawn(process.execPath, [...process.execArgv, MAIN], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const kill = (): void => void child.kill('SIGKILL');
+  // However this process ends, short of being killed itself, which the coordinator notices by its channel.
+  process.once('exit', kill);
+  const words: string[] = [];
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      words.push(...text.split('\n').filter((line) => line.trim() !== ''));
+      words.splice(0, words.length - LAST_WORDS);
+    });
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', ({ message }) => resolve(`could not be started: ${message}`));
+    child.once('close', (code, signal) => {
+      process.off('exit', kill);
+      resolve(signal ? `was killed by ${signal}` : `ended with code ${code}`);
+    });
+  });
+  return {
+    channel: socketChannel({ stream: child.stdio[3] as Duplex, parse: (value) => ToSupervisorSchema.parse(value) }),
+    exited,
+    lastWords: () => words,
+    kill,
+  };
+}

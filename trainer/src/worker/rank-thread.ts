@@ -1,0 +1,37 @@
+// What a worker thread of the pool runs: one rank, from its first request to the one that closes it.
+import type { MessagePort } from 'node:worker_threads';
+import { joinGroup } from '../allreduce/shared-memory.js';
+import type { Channel } from '../link/channel.js';
+import { portChannel } from '../link/port.js';
+import { answerRequests, type ReplyMessage, type RequestMessage } from '../link/requests.js';
+import type { Device } from './device.js';
+import { type FakeDeviceOptions, openFakeDevice } from './fake/fake-device.js';
+import { Rank } from './rank.js';
+import type { RankBody, RankLog } from './rank-protocol.js';
+import type { SessionDeviceOptions } from './session-device.js';
+
+export interface RankTask {
+  readonly port: MessagePort;
+  readonly rank: number;
+  readonly ranks: number;
+  readonly device: Omit<SessionDeviceOptions, 'onNotice'>;
+  /** Instead of a device: one that computes nothing much, and fails as told. */
+  readonly fake?: FakeDeviceOptions;
+}
+
+/** Resolves once the rank was closed. */
+export default async function runRank(task: RankTask): Promise<void> {
+  const channel: Channel<ReplyMessage<unknown> | RankLog, RequestMessage<RankBody>> = portChannel(task.port);
+  const log = (line: string): void => void channel.send({ type: 'log', line }).catch(() => undefined);
+  const rank = new Rank({ rank: task.rank, ranks: task.ranks, openDevice: () => openDevice(task, log), join: joinGroup });
+  answerRequests<RankBody, unknown>(channel, ({ call, request }) => rank.handle(call, request));
+  await channel.closed;
+  rank.close();
+}
+
+async function openDevice({ fake, device, rank }: RankTask, onNotice: (line: string) => void): Promise<Device> {
+  if (fake) return openFakeDevice(fake, rank);
+  // Loaded here, so that a fake device starts fast.
+  const { openSessionDevice } = await import('./session-device.js');
+  return openSessionDevice({ ...device, onNotice });
+}
