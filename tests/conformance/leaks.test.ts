@@ -80,6 +80,19 @@ describe.skipIf(noLibrary)('native objects', () => {
     expect(counting.alive()).toEqual({ session: 1, graph: 1, tensor: 1 });
   });
 
+  test('are freed after results were lent, and with the function that is fed from them', async () => {
+    const { add } = accumulator(session);
+    const { x: fed } = add.memory({ x: { dtype: 'float32', shape: [2] } });
+    fed.data.set([1, 2]);
+    for (let i = 0; i < 3; i++) {
+      await add.runLending({ x: fed }, () => expect(counting.alive()).toEqual({ session: 1, graph: 1, tensor: 3 }));
+      await expect(add.runLending({ x: fed }, () => Promise.reject(new Error('of the user')))).rejects.toThrow('of the user');
+      expect(counting.alive()).toEqual({ session: 1, graph: 1, tensor: 1 });
+    }
+    add.dispose();
+    expect(counting.alive()).toEqual({ session: 1, graph: 1 });
+  });
+
   test('are freed after traces that fail', () => {
     const outside = tf.tensor1d([1, 2]);
     fails(({ x }) => ({ y: tf.mul(x!, outside) }));
@@ -167,6 +180,20 @@ describe.skipIf(noLibrary)('memory', () => {
     const square = session.jit(({ x }: { x: tf.Tensor }) => ({ y: tf.square(x) }));
     const big = x(...Array.from({ length: 100_000 }, (_, i) => i));
     expect(await growth(1_000, () => square.runAsync(big))).toBeLessThan(20);
+    session.close();
+  });
+
+  test('is level over 1,000 steps whose inputs and results are never copied', async () => {
+    const session = new TensorFlowSession(library);
+    const square = session.jit(({ x }: { x: tf.Tensor }) => ({ y: tf.square(x) }));
+    const inputs = square.memory({ x: { dtype: 'float32', shape: [100_000] } });
+    inputs.x.data.fill(3);
+    let sum = 0;
+    const use = ({ y }: { y: HostTensor }): void => {
+      sum += y.data[99_999]!;
+    };
+    expect(await growth(1_000, () => square.runLending(inputs, use))).toBeLessThan(20);
+    expect(sum).toBe(9 * 2_000);
     session.close();
   });
 

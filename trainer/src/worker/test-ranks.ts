@@ -8,7 +8,7 @@ import { takeSnapshot } from './snapshot.js';
 import { type Batch, Learner, type StepOptions } from './step.js';
 
 export const SIDE = 8;
-export const CLASSES = 4;
+const CLASSES = 4;
 export const PIXELS = { mean: [100, 120, 130], std: [50, 60, 70] } as const;
 const NO_TIMES: ExchangeTimes = { packMs: 0, waitMs: 0, reduceMs: 0, unpackMs: 0 };
 
