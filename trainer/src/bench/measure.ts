@@ -7,6 +7,7 @@ import { architectureOf } from '../nn/spec.js';
 import { randomStream } from '../random.js';
 import { openEngine } from '../worker/engine.js';
 import { type Batch, Learner } from '../worker/step.js';
+import { medianOf, round } from './median.js';
 
 export interface MeasureOptions {
   readonly depth: number;
@@ -116,10 +117,3 @@ function syntheticBatch(size: number): Batch {
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-
-/** @param sorted ascending, not empty */
-function medianOf(sorted: readonly number[]): number {
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
-}

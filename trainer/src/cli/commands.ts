@@ -26,6 +26,10 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     summary: 'Time training steps of the residual network',
     examples: ['trainer bench step --depth 20 --precision bf16 --steps 30 --json'],
   },
+  'bench allreduce': {
+    summary: 'Time the exchange of gradients between ranks',
+    examples: ['trainer bench allreduce --ranks 4 --floats 272474 --wire bf16 --json'],
+  },
   completion: {
     summary: 'Print a script that completes commands and flags in your shell',
     argument: { name: 'shell', choices: SHELLS },

@@ -16,3 +16,9 @@ export interface BenchStepOptions extends Pick<OutputOptions, 'quiet' | 'verbose
   /** Timed, after warm-up. */
   readonly steps: number;
 }
+
+export interface BenchAllReduceOptions extends Pick<OutputOptions, 'quiet' | 'verbose' | 'json' | 'color'> {
+  readonly ranks: number;
+  readonly floats: number;
+  readonly wire: 'fp32' | 'bf16';
+}

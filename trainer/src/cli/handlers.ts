@@ -2,7 +2,7 @@
 import type { ExitCode } from '../errors.js';
 import type { CommandName } from '../settings/options.js';
 import { DEFAULTS } from '../settings/presets.js';
-import type { BenchStepOptions, DoctorOptions, SetupOptions } from './contract.js';
+import type { BenchAllReduceOptions, BenchStepOptions, DoctorOptions, SetupOptions } from './contract.js';
 import type { Io } from './io.js';
 import { type RawFlags, resolveCommand, resolveStart } from './resolve.js';
 import { VERSION } from './version.js';
@@ -38,6 +38,11 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
     const asked = valuesOf<BenchStepOptions>('bench step', flags, io);
     const { benchStep } = await import('../bench/step.js');
     return benchStep({ ...{ depth: 20, batchSize: 128, precision, engine }, ...asked }, io);
+  },
+  'bench allreduce': async (flags, io) => {
+    const asked = valuesOf<BenchAllReduceOptions>('bench allreduce', flags, io);
+    const { benchAllReduce } = await import('../bench/allreduce.js');
+    return benchAllReduce({ ...{ wire: DEFAULTS.wire }, ...asked }, io);
   },
   completion: async (_flags, io, [shell]) => {
     const { completionScript } = await import('./completion.js');

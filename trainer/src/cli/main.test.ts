@@ -30,8 +30,8 @@ describe('bad input is answered in one line, with exit code 2', () => {
     ['--nothing', 'unknown flag --nothing: trainer --help lists the commands'],
     ['strat', 'unknown command "strat": did you mean start?'],
     ['juggle', 'unknown command "juggle": trainer --help lists them all'],
-    ['bench', 'trainer bench needs a command: choose trainer bench step'],
-    ['bench stop', 'unknown command "bench stop": choose trainer bench step'],
+    ['bench', 'trainer bench needs a command: choose trainer bench step, trainer bench allreduce'],
+    ['bench stop', 'unknown command "bench stop": choose trainer bench step, trainer bench allreduce'],
     ['start 20', 'trainer start: "20" is too much: settings are flags that begin with --'],
     ['start --lr', '--lr needs a value: trainer start --help explains it'],
     ['start -c', '--config needs a value: trainer start --help explains it'],
@@ -142,12 +142,19 @@ describe('help', () => {
     for (const command of ['start', 'setup', 'doctor', 'bench', 'completion']) expect(out).toContain(`\n  ${command} `);
   });
 
-  test.each(['start -h', 'start --help', 'help start', 'setup -h', 'doctor -h', 'bench -h', 'bench step -h', 'completion -h'])(
-    'trainer %s explains itself on stdout',
-    async (argv) => {
-      expect(await run(argv)).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^Usage: trainer /) });
-    },
-  );
+  test.each([
+    'start -h',
+    'start --help',
+    'help start',
+    'setup -h',
+    'doctor -h',
+    'bench -h',
+    'bench step -h',
+    'bench allreduce -h',
+    'completion -h',
+  ])('trainer %s explains itself on stdout', async (argv) => {
+    expect(await run(argv)).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^Usage: trainer /) });
+  });
 
   test('it keeps to the width of the terminal', async () => {
     const { out } = await run('start -h', { COLUMNS: '70' });

@@ -20,6 +20,9 @@ test('the flags of the other commands change only on purpose', () => {
   expect(optionsOf('bench step').map(flagOf)).toEqual([
     ...['--depth', '--batch-size', '--precision', '--engine', '--steps', '--quiet', '--verbose', '--json', '--color'],
   ]);
+  expect(optionsOf('bench allreduce').map(flagOf)).toEqual([
+    ...['--wire', '--ranks', '--floats', '--quiet', '--verbose', '--json', '--color'],
+  ]);
 });
 
 test("the options of the configuration are exactly the configuration's fields", () => {

@@ -4,7 +4,7 @@ import type { RunConfig } from '@trainer/protocol';
 import { DEFAULTS, PRESETS } from './presets.js';
 import type { Value, ValueType } from './values.js';
 
-export type CommandName = 'start' | 'setup' | 'doctor' | 'bench step' | 'completion';
+export type CommandName = 'start' | 'setup' | 'doctor' | 'bench step' | 'bench allreduce' | 'completion';
 
 interface OptionSpec {
   readonly type: ValueType;
@@ -130,7 +130,11 @@ const WHERE = {
     help: 'One rank per GPU: how many, all, or which (0,2; GPU 2 alone is 2,)',
   },
   workers: { type: count, metavar: 'N', nullable: true, help: 'Ranks on the CPU, which share its cores' },
-  wire: { type: choice('fp32', 'bf16'), help: 'Numbers that gradients cross between ranks as' },
+  wire: {
+    type: choice('fp32', 'bf16'),
+    help: 'Numbers that gradients cross between ranks as',
+    commands: ['start', 'bench allreduce'],
+  },
 } satisfies Section;
 
 const KEEPING = {
@@ -196,12 +200,17 @@ const FAULTS = {
   },
 } satisfies Section;
 
-const ALL = ['start', 'setup', 'doctor', 'bench step'] as const;
+const ALL = ['start', 'setup', 'doctor', 'bench step', 'bench allreduce'] as const;
 
 const OUTPUT = {
   quiet: { type: boolean, short: 'q', default: false, commands: ALL, help: 'Only results, warnings and errors' },
   verbose: { type: boolean, short: 'v', default: false, commands: ALL, help: 'More detail, and stack traces of errors' },
-  json: { type: boolean, default: false, commands: ['start', 'doctor', 'bench step'], help: 'One JSON document on stdout' },
+  json: {
+    type: boolean,
+    default: false,
+    commands: ['start', 'doctor', 'bench step', 'bench allreduce'],
+    help: 'One JSON document on stdout',
+  },
   progress: { type: boolean, default: true, commands: ['start', 'setup'], help: 'Draw no progress line: a plain line an epoch' },
   color: { type: choice('auto', 'always', 'never'), default: 'auto', commands: ALL, help: 'Colours' },
 } satisfies Section;
@@ -214,6 +223,14 @@ const OTHER = {
     help: 'Library to install; auto: gpu where NVIDIA GPUs are found',
   },
   steps: { type: count, metavar: 'N', default: 30, commands: ['bench step'], help: 'Steps to time, after warm-up' },
+  ranks: { type: count, metavar: 'N', default: 2, commands: ['bench allreduce'], help: 'Threads that exchange, at most 32' },
+  floats: {
+    type: count,
+    metavar: 'N',
+    default: 11_173_962,
+    commands: ['bench allreduce'],
+    help: 'Numbers of the gradient; ResNet-18 has 11173962, ResNet-20 272474',
+  },
 } satisfies Section;
 
 type Named<S> = { readonly [K in keyof S]: OptionSpec };
