@@ -493,7 +493,7 @@ function memoryTests(session: () => Session, square: Square): void {
     b.data.set([1, 2]);
     expect(values(fn.run({ a, b }).y)).toEqual([4, 4]);
     a.data.set([7, 8]);
-    expect(values((await fn.runAsync({ b, a })).y)).toEqual([6, 6]);
+    expect(values((await fn.runAsync({ a, b })).y)).toEqual([6, 6]);
     expect(values(fn.run({ a: floats(1, 1), b }).y)).toEqual([0, -1]);
     expect(fn.memory({ a: spec, b: spec }).b.data).toEqual(b.data);
     a.data.set([2, 2]);
