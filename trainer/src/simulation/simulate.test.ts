@@ -68,6 +68,21 @@ describe('a simulation', () => {
     expect(new Set(traces).size).toBe(5);
   });
 
+  it('answers for time and chance that code asks the process for', async () => {
+    const originals = [performance.now, Date.now, Math.random];
+    const scenario: Scenario = async ({ clock, trace }) => {
+      for (let i = 0; i < 3; i++) {
+        await sleep(clock, 1000);
+        trace.add(`${performance.now() - clock.now()} ${new Date(Date.now()).toISOString()} ${Math.random()}`);
+      }
+    };
+    const run = (): Promise<readonly string[]> => simulate({ seed: 3, scenario, limitMs: 10_000 });
+    const once = await run();
+    expect(await run()).toEqual(once);
+    expect(once[2]).toMatch(/^300\d\.\d+ 0 2026-01-01T00:00:03/);
+    expect([performance.now, Date.now, Math.random]).toEqual(originals);
+  });
+
   it('passes where nothing is wrong, at any seed', async () => {
     expect(await firstFailure({ seeds: 20, scenario: steady, limitMs: 600_000 })).toBeUndefined();
   });

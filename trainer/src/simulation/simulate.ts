@@ -1,9 +1,13 @@
 // Runs a scenario on simulated time by a seed, and fails where it hangs, breaks an invariant, or lets an error go unhandled.
 import { type RandomStream, randomStream } from '../random.js';
+import { withAmbient } from './ambient.js';
 import { quiet, SimulatedClock } from './clock.js';
 import { Trace } from './trace.js';
 
-/** What a scenario has to play with. All that differs between seeds must come from `random`. */
+/**
+ * What a scenario has to play with. All that differs between seeds must come from `random`, all that takes time from `clock`;
+ * `performance.now`, `Date.now` and `Math.random` are the simulation's too.
+ */
 export interface Simulation {
   readonly seed: number;
   readonly clock: SimulatedClock;
@@ -61,11 +65,7 @@ const MOST_AT_ONCE = 10_000;
  * }});
  */
 export async function simulate(options: SimulateOptions): Promise<readonly string[]> {
-  const run = new Run(options);
-  return withUnhandled(
-    (error) => run.fail('unhandled', error),
-    () => run.play(),
-  );
+  return new Run(options).play();
 }
 
 export interface FirstFailureOptions extends Omit<SimulateOptions, 'seed'> {
@@ -118,7 +118,13 @@ class Run {
     this.#failure ??= { fault, cause };
   }
 
-  async play(): Promise<readonly string[]> {
+  play(): Promise<readonly string[]> {
+    const { clock, random } = this.#simulation;
+    const onUnhandled = (error: unknown): void => this.fail('unhandled', error);
+    return withAmbient({ clock, random: random('ambient'), onUnhandled }, () => this.#play());
+  }
+
+  async #play(): Promise<readonly string[]> {
     const { clock, trace } = this.#simulation;
     this.#start();
     for (;;) {
@@ -169,19 +175,3 @@ class Run {
 }
 
 class Hang extends Error {}
-
-const UNHANDLED = ['unhandledRejection', 'uncaughtException'] as const;
-
-/** Takes unhandled errors away from whoever listens for them (a test runner would fail of them) while something runs. */
-async function withUnhandled<T>(onUnhandled: (error: unknown) => void, run: () => Promise<T>): Promise<T> {
-  const others = UNHANDLED.map((event) => process.rawListeners(event) as ((...args: unknown[]) => void)[]);
-  for (const event of UNHANDLED) process.removeAllListeners(event).on(event, onUnhandled);
-  try {
-    return await run();
-  } finally {
-    UNHANDLED.forEach((event, i) => {
-      process.removeListener(event, onUnhandled);
-      for (const listener of others[i]!) process.on(event, listener);
-    });
-  }
-}
