@@ -111,7 +111,7 @@ function parityTests(open: () => Promise<Session>): void {
     const ranks = await Promise.all(
       EXAMPLES.map(async (_, rank) => {
         let host: OnExchange = () => {};
-        const norm: Norm = (x, s, o) => syncBatchNorm(x, s, o, EXAMPLES.length);
+        const norm: Norm = (x, s, o) => syncBatchNorm(x, s, o, { ranks: EXAMPLES.length });
         const fn = compile(await opened(), norm, { onExchange: (values, index) => host(values, index) });
         return (onExchange: OnExchange): Results => {
           host = onExchange;
@@ -129,7 +129,7 @@ function parityTests(open: () => Promise<Session>): void {
 
   test('one rank with the whole batch gives what batch norm gives', async () => {
     const session = await opened();
-    const alone = compile(session, (x, s, o) => syncBatchNorm(x, s, o, 1), { onExchange: () => {} });
+    const alone = compile(session, (x, s, o) => syncBatchNorm(x, s, o, { ranks: 1 }), { onExchange: () => {} });
     const usual = compile(session, trainingBatchNorm);
     const inputs = inputsOf(0, [TOTAL]);
     const [actual, expected] = [alone.run(inputs), usual.run(inputs)];
@@ -149,7 +149,7 @@ describe.skipIf(noLibrary)('batch norm over all ranks on the compiled engine', (
       EXAMPLES.map(async (_, rank) => {
         const session = await openCompiled({ intraOpThreads: 1 });
         sessions.push(session);
-        const norm: Norm = (x, s, o) => syncBatchNorm(x, s, o, EXAMPLES.length);
+        const norm: Norm = (x, s, o) => syncBatchNorm(x, s, o, { ranks: EXAMPLES.length });
         return compile(session, norm, { onExchange: (values) => meet(rank, values) });
       }),
     );

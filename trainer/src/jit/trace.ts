@@ -61,7 +61,7 @@ export interface TraceOptions {
   readonly evaluate: (graph: Graph, value: Value) => Float32Array | Int32Array;
   readonly warn: (line: string) => void;
   /** The host takes part in runs, so the function may use `hostExchange`. */
-  readonly exchanges: boolean;
+  readonly exchanges?: boolean;
 }
 
 const TYPES: Readonly<Record<HostDType, number>> = {

@@ -85,7 +85,7 @@ function onRanks(examples: readonly number[], whole: Inputs): BatchNormResults &
     [host, calls] = [onExchange, 0];
     // A rank's loss is the mean over its own examples: N / n times its part of the whole batch's mean.
     const dy = slice(whole.dy, starts[rank]!, n).map((d) => (d * total) / n);
-    return passes((x, s, o) => syncBatchNorm(x, s, o, examples.length), { x: slice(whole.x, starts[rank]!, n), dy });
+    return passes((x, s, o) => syncBatchNorm(x, s, o, { ranks: examples.length }), { x: slice(whole.x, starts[rank]!, n), dy });
   });
   const { results, lengths } = inLockstep(steps, examples);
   const average = (name: 'dscale' | 'doffset'): number[] =>
@@ -138,7 +138,10 @@ describe('batch norm over all ranks', () => {
     const steps = examples.map((n, rank) => (onExchange: OnExchange) => {
       [host, calls] = [onExchange, 0];
       const from = rank === 0 ? 0 : examples[0]!;
-      return passes((x, s, o) => syncBatchNorm(x, s, o, 2), { x: slice(whole.x, from, n), dy: slice(whole.dy, from, n) });
+      return passes((x, s, o) => syncBatchNorm(x, s, o, { ranks: 2 }), {
+        x: slice(whole.x, from, n),
+        dy: slice(whole.dy, from, n),
+      });
     });
     const [first, second] = inLockstep(steps, examples).results;
     expect([second!.mean, second!.variance]).toEqual([first!.mean, first!.variance]);

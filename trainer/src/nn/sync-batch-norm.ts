@@ -13,6 +13,9 @@ import { BATCH_NORM, type NormalizedBatch } from './ops.js';
 type Save = (tensors: tf.Tensor[]) => void;
 type Gradient = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor;
 
+/** x, scale, mean, biased variance. */
+type Saved = [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+
 interface GlobalStatistics {
   readonly mean: tf.Tensor1D;
   /** Divided by the number of pixels: what x is normalized by. */
@@ -21,13 +24,25 @@ interface GlobalStatistics {
   readonly unbiased: tf.Tensor1D;
 }
 
+export interface SyncOptions {
+  /** How many ranks take part, each with at least one example. */
+  readonly ranks: number;
+  /** Of its gradient a rank computes this share at a time, the examples of this pass by its examples in all. Default: all. */
+  readonly share?: tf.Scalar;
+}
+
 /**
- * `trainingBatchNorm` over the examples of `ranks` ranks, of which each has at least one: the whole batch's results and statistics,
- * and for x the gradient as it is on one rank with all of the batch, where the loss of each rank is the mean over its own examples
- * and ranks' gradients are averaged by their examples. Those of scale and offset are this rank's own: they are averaged like all
- * others. Three exchanges: of C + 1 and C values forward, of 2 C backward.
+ * `trainingBatchNorm` over the examples of all ranks' passes: the whole batch's results and statistics, and for x the gradient
+ * that it has on one rank with all of the batch, where a rank's loss is the mean over its own examples (times `share`) and ranks'
+ * gradients are averaged by their examples. Those of scale and offset are this rank's own: they are averaged like all others.
+ * Three exchanges: of C + 1 and C values forward, of 2 C backward.
  */
-export function syncBatchNorm(x: tf.Tensor4D, scale: tf.Tensor1D, offset: tf.Tensor1D, ranks: number): NormalizedBatch {
+export function syncBatchNorm(
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  offset: tf.Tensor1D,
+  { ranks, share }: SyncOptions,
+): NormalizedBatch {
   let statistics: tf.Tensor[] = [];
   const normalize = tf.customGrad((...args: unknown[]) => {
     const [xs, scales, offsets, save] = args as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, Save];
@@ -36,7 +51,7 @@ export function syncBatchNorm(x: tf.Tensor4D, scale: tf.Tensor1D, offset: tf.Ten
     save([xs, scales, mean, biased]);
     return {
       value: kernel(FROZEN_BATCH_NORM, { x: xs, scale: scales, offset: offsets, mean, variance: biased })[0]!,
-      gradFunc: gradient as unknown as Gradient,
+      gradFunc: ((dy: tf.Tensor4D, saved: Saved) => gradient(dy, saved, share)) as unknown as Gradient,
     };
   });
   const y = normalize(x, scale, offset) as tf.Tensor4D;
@@ -63,21 +78,21 @@ function globalStatistics(
 }
 
 /**
- * Ioffe and Szegedy 2015, section 3, whose means of dy and of dy * normalized are over the whole batch. A rank's dy is N / n times
- * what it would be with all N examples on one rank; sent are sums over pixels, which the exchange weights by n / N, so that they
- * arrive as N times the means of that dy, and divided by n they are on this rank's scale again.
+ * Ioffe and Szegedy 2015, section 3, whose means of dy and of dy * normalized are over the whole batch. Of a rank's n examples p are
+ * in this pass, of all ranks' N are P: its dy is N / n times what it would be on one rank with all of them. It sends n / p times its
+ * sums over pixels; weighted by p / P they arrive as sums of n / N times dy, N / P times over, and divided by n as on its own scale.
  */
-function gradient(dy: tf.Tensor4D, [x, ...perChannel]: [tf.Tensor4D, ...tf.Tensor1D[]]): tf.Tensor[] {
-  const [scale, mean, variance] = perChannel as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+function gradient(dy: tf.Tensor4D, [x, scale, mean, variance]: Saved, share: tf.Scalar = tf.scalar(1)): tf.Tensor[] {
   const [n, h, w, c] = x.shape;
   const [frozen, dscale, doffset] = kernel(FROZEN_BATCH_NORM_GRAD, { dy, x, scale, mean, variance }) as [
     tf.Tensor4D,
     tf.Tensor1D,
     tf.Tensor1D,
   ];
-  const sums = hostExchange(tf.mul(tf.concat1d([doffset, dscale]), 1 / (h * w)) as tf.Tensor1D);
+  const sums = hostExchange(tf.div(tf.concat1d([doffset, dscale]), tf.mul(share, h * w)) as tf.Tensor1D);
   // Of the sum below, to which batch norm of x by another scale and offset is the way of fewest passes.
-  const factor = tf.mul(scale, tf.mul(tf.rsqrt(tf.add(variance, BATCH_NORM.epsilon)), -1 / n)) as tf.Tensor1D;
+  const inverse = tf.rsqrt(tf.add(variance, BATCH_NORM.epsilon));
+  const factor = tf.mul(tf.mul(scale, inverse), tf.div(share, -n)) as tf.Tensor1D;
   const part = (at: number): tf.Tensor1D => tf.mul(tf.slice1d(sums, at, c), factor);
   const shared = kernel(FROZEN_BATCH_NORM, { x, scale: part(c), offset: part(0), mean, variance })[0]!;
   return [tf.add(frozen, shared), dscale, doffset];

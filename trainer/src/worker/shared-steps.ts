@@ -7,9 +7,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Contribution, ExchangeLayout, ExchangeMemory, ExchangeTimes } from '../allreduce/contract.js';
 import type { Compiled, HostSpec, HostTensor, JitOptions, Session, Tensors } from '../jit/contract.js';
-import type { BatchStatistics } from '../nn/contract.js';
+import type { BatchStatistics, TrainingPass } from '../nn/contract.js';
 import { moveRunning } from '../nn/layers.js';
+import { syncBatchNorm } from '../nn/sync-batch-norm.js';
 import { type Batch, type BatchInputs, descend, gradientsOf, type PixelInputs, type Trained } from './graphs.js';
+import { type SyncExchange, syncLayout } from './sync-exchange.js';
 
 export interface SharedRequest {
   /** This rank's examples in parts that its device holds at once: one, several to accumulate, or none. Free again once the promise settles. */
@@ -19,6 +21,13 @@ export interface SharedRequest {
   readonly lr: number;
   /** Writes the mean over all ranks into `into`; no array of either may be looked at once the promise settles. */
   readonly exchange: (contribution: Contribution, into: ExchangeMemory) => Promise<ExchangeTimes>;
+  /** Needed where norms are over all ranks: called in the middle of each part, as often and in the same order on every rank. */
+  readonly syncExchange?: SyncExchange;
+}
+
+/** Norms are over the examples of all ranks' parts, taken together in their order. */
+export interface SyncNorm {
+  readonly ranks: number;
 }
 
 export interface SharedOutcome {
@@ -47,6 +56,8 @@ const RUNNING_MEAN = '.running_mean';
 
 export class SharedSteps {
   readonly layout: ExchangeLayout;
+  /** What norms exchange in the middle of a step, where they are over all ranks. */
+  readonly syncLayout: ExchangeLayout | undefined;
   readonly #session: Session;
   readonly #trained: Trained;
   /** Norms with their channels, in the order of `exact`. */
@@ -60,9 +71,12 @@ export class SharedSteps {
   #sums: Readonly<Record<string, tf.Variable>> | undefined;
   /** A step that failed has left something in the sums. */
   #sumsAreSpoiled = false;
+  readonly #syncNorm: SyncNorm | undefined;
+  /** How norms exchange in this step, and the examples of its parts, that which is computed just now at the front. */
+  #sync: { readonly exchange: SyncExchange; readonly examples: number[] } | undefined;
 
   /** Nothing is traced before the first step. */
-  constructor(session: Session, trained: Trained, jit: JitOptions) {
+  constructor(session: Session, trained: Trained, { syncNorm, ...options }: JitOptions & { readonly syncNorm?: SyncNorm }) {
     const { values, velocities, model } = trained;
     this.#session = session;
     this.#trained = trained;
@@ -71,6 +85,9 @@ export class SharedSteps {
       .map(([name, { size }]) => [name.slice(0, -RUNNING_MEAN.length), size]);
     const exact = this.#norms.reduce((sum, [, channels]) => sum + 2 * channels, FIRST_STATISTIC);
     this.layout = { gradients: Object.values(velocities).map((v) => v.size), exact: [exact] };
+    this.#syncNorm = this.#norms.length > 0 ? syncNorm : undefined;
+    this.syncLayout = this.#syncNorm && syncLayout(Math.max(...this.#norms.map(([, channels]) => channels)));
+    const jit: JitOptions = this.#syncNorm ? { ...options, onExchange: (...sent) => this.#synchronize(...sent) } : options;
     const named = (part: string): JitOptions => ({ ...jit, name: `${model.side}_${part}` });
     this.#gradients = session.jit((inputs: BatchInputs) => this.#meansOf(inputs), named('gradients'));
     this.#accumulate = session.jit(
@@ -82,8 +99,10 @@ export class SharedSteps {
   }
 
   /** `norms` receives those of the step. */
-  async run({ batches, examples, lr, exchange }: SharedRequest, pixels: Pixels, norms: HostTensor): Promise<SharedOutcome> {
+  async run(request: SharedRequest, pixels: Pixels, norms: HostTensor): Promise<SharedOutcome> {
+    const { batches, examples, lr, exchange } = request;
     const began = performance.now();
+    this.#sync = this.#syncNorm && syncOf(request);
     const fed = this.#fed();
     const into = this.#memory(fed);
     let computed = began;
@@ -102,6 +121,13 @@ export class SharedSteps {
 
   dispose(): void {
     for (const sum of Object.values(this.#sums ?? {})) sum.dispose();
+  }
+
+  /** A rank's own means of a norm become those of all ranks. Each part's exchanges are counted from 0. */
+  #synchronize(values: Float32Array, index: number): void | Promise<void> {
+    const { exchange, examples } = this.#sync!;
+    if (index === 0) examples.shift();
+    return exchange(values, examples[0]!);
   }
 
   /** Hands this rank's means to `share` without a copy. */
@@ -155,7 +181,7 @@ export class SharedSteps {
   #meansOf({ share, ...inputs }: BatchInputs & { share?: tf.Scalar }): Means {
     const statistics = new Map<string, BatchStatistics>();
     const { loss, correct, gradients } = gradientsOf(this.#trained, inputs, {
-      training: { onStatistics: (norm, seen) => statistics.set(norm, seen) },
+      training: { onStatistics: (norm, seen) => statistics.set(norm, seen), ...this.#normalize(share) },
       ...(share && { factor: share }),
     });
     const perNorm = this.#norms.flatMap(([norm]) => [statistics.get(norm)!.mean, statistics.get(norm)!.variance]);
@@ -163,6 +189,12 @@ export class SharedSteps {
     const exact = tf.concat1d([...scalars, ...perNorm]);
     tf.dispose(perNorm);
     return { ...gradients, exact: share ? tf.mul(exact, share) : exact };
+  }
+
+  #normalize(share?: tf.Scalar): Pick<TrainingPass, 'normalize'> {
+    if (!this.#syncNorm) return {};
+    const options = { ...this.#syncNorm, ...(share && { share }) };
+    return { normalize: (x, scale, offset) => syncBatchNorm(x, scale, offset, options) };
   }
 
   #accumulateStep(inputs: BatchInputs & { share: tf.Scalar }): Tensors {
@@ -211,4 +243,12 @@ export class SharedSteps {
       all.map(({ size }) => new Float32Array(size)),
     );
   }
+}
+
+/** @throws Error where this rank cannot take part: the others would wait for it. */
+function syncOf({ batches, syncExchange }: SharedRequest): { exchange: SyncExchange; examples: number[] } {
+  if (!syncExchange) throw new Error('norms over all ranks have no exchange: give the step a syncExchange');
+  if (batches.length === 0)
+    throw new Error('norms over all ranks need an example of each: make the batch at least as large as the number of ranks');
+  return { exchange: syncExchange, examples: [0, ...batches.map(({ labels }) => labels.data.length)] };
 }

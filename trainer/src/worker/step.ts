@@ -6,7 +6,7 @@ import type { Compiled, HostTensor, Precision, Session } from '../jit/contract.j
 import type { InitialValue, Model, ParameterRecord } from '../nn/contract.js';
 import { initialVelocity, type SgdOptions } from '../optim/sgd.js';
 import { type Batch, type BatchInputs, descend, gradientsOf, normalize, type PixelInputs, type Trained } from './graphs.js';
-import { type SharedOutcome, type SharedRequest, SharedSteps } from './shared-steps.js';
+import { type SharedOutcome, type SharedRequest, SharedSteps, type SyncNorm } from './shared-steps.js';
 
 export type { Batch } from './graphs.js';
 
@@ -25,6 +25,8 @@ export interface StepOptions {
   readonly xla?: boolean;
   /** Whether a parameter keeps its first value. Default: none does. */
   readonly isFrozen?: (name: string) => boolean;
+  /** Default: in shared steps too, norms are over each part of a batch alone. */
+  readonly syncNorm?: SyncNorm;
 }
 
 export interface StepOutcome {
@@ -72,7 +74,7 @@ export class Learner {
     const jit = { precision: options.precision, ...(options.xla !== undefined && { xla: options.xla }) };
     const { sgd, labelSmoothing } = options;
     const trainedModel: Trained = { model, values: this.values, velocities: this.velocities, sgd, labelSmoothing };
-    this.#shared = new SharedSteps(session, trainedModel, jit);
+    this.#shared = new SharedSteps(session, trainedModel, { ...jit, ...(options.syncNorm && { syncNorm: options.syncNorm }) });
     this.#train = session.jit((inputs: TrainInputs) => this.#trainStep(inputs, trainedModel), {
       ...jit,
       name: `${model.side}_train`,
@@ -99,6 +101,11 @@ export class Learner {
   /** What `trainShared` exchanges: the trained parameters' gradients in their order; loss, right ones and batch statistics. */
   get layout(): ExchangeLayout {
     return this.#shared.layout;
+  }
+
+  /** What `syncExchange` exchanges at most, where norms are over all ranks. */
+  get syncLayout(): ExchangeLayout | undefined {
+    return this.#shared.syncLayout;
   }
 
   /**

@@ -16,15 +16,17 @@ export interface TestNet {
   readonly norm: 'batch' | 'none';
   readonly precision?: Precision;
   readonly isFrozen?: StepOptions['isFrozen'];
+  readonly syncNorm?: StepOptions['syncNorm'];
 }
 
 /** A rank: the same first values for all. */
-export function testLearner(session: Session, { norm, precision = 'fp32', isFrozen }: TestNet): Learner {
+export function testLearner(session: Session, { norm, precision = 'fp32', isFrozen, syncNorm }: TestNet): Learner {
   const family = { side: 'resnet', arch: 'cifar', depth: 8, width: 0.25, shortcut: 'B', attention: 'none' } as const;
   const model = createModel({ ...family, norm, zeroGamma: false, classes: CLASSES, imageSize: [SIDE, SIDE] });
   const sgd = { momentum: 0.9, weightDecay: 1e-3, decayNorm: false };
-  const options = { sgd, labelSmoothing: 0.1, precision, pixels: PIXELS, ...(isFrozen && { isFrozen }) };
-  return new Learner(session, model, model.initialize(1), options);
+  const options = { sgd, labelSmoothing: 0.1, precision, pixels: PIXELS };
+  const given = { ...options, ...(isFrozen && { isFrozen }), ...(syncNorm && { syncNorm }) };
+  return new Learner(session, model, model.initialize(1), given);
 }
 
 /** `count` drawn images with labels. */
