@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openWasmSession } from '../../trainer/src/fallback/session.js';
 import type { Compiled, HostTensor, JitOptions, OnExchange, Session, Tensors } from '../../trainer/src/jit/contract.js';
 import { type BatchNormResults, batchNormOracle } from '../../trainer/src/nn/batch-norm-oracle.js';
-import { inLockstep, weightedMean } from '../../trainer/src/nn/lockstep.js';
+import { inLockstep, meetingPlace } from '../../trainer/src/nn/lockstep.js';
 import { BATCH_NORM, trainingBatchNorm } from '../../trainer/src/nn/ops.js';
 import { relativeError } from '../../trainer/src/nn/oracle.js';
 import { syncBatchNorm } from '../../trainer/src/nn/sync-batch-norm.js';
@@ -144,13 +144,13 @@ describe.skipIf(noLibrary)('batch norm over all ranks on the compiled engine', (
   parityTests(openCompiled);
 
   test('ranks that meet in the middle of asynchronous runs give the whole batch’s results too', async () => {
-    const meet = meetingPlace(EXAMPLES);
+    const meet = meetingPlace(EXAMPLES.length);
     const ranks = await Promise.all(
       EXAMPLES.map(async (_, rank) => {
         const session = await openCompiled({ intraOpThreads: 1 });
         sessions.push(session);
         const norm: Norm = (x, s, o) => syncBatchNorm(x, s, o, { ranks: EXAMPLES.length });
-        return compile(session, norm, { onExchange: (values) => meet(rank, values) });
+        return compile(session, norm, { onExchange: (values) => meet(rank, values, EXAMPLES[rank]!) });
       }),
     );
     const results: Results[][] = [];
@@ -159,25 +159,3 @@ describe.skipIf(noLibrary)('batch norm over all ranks on the compiled engine', (
     expect(results[2]).toEqual(results[0]);
   });
 });
-
-/** Where ranks in one thread wait for each other and take the mean. */
-function meetingPlace(weights: readonly number[]): (rank: number, values: Float32Array) => Promise<void> {
-  let round = fresh();
-  return async (rank, values) => {
-    const { sent, mean, arrived } = round;
-    sent[rank] = values.slice();
-    if (Object.keys(sent).length === weights.length) {
-      round = fresh();
-      arrived(weightedMean(sent, weights));
-    }
-    values.set(await mean);
-  };
-}
-
-function fresh() {
-  let arrived: (mean: Float32Array) => void = () => {};
-  const mean = new Promise<Float32Array>((resolve) => {
-    arrived = resolve;
-  });
-  return { sent: [] as Float32Array[], mean, arrived };
-}

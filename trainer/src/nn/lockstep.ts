@@ -1,4 +1,5 @@
-// Ranks without threads, for tests: steps that exchange in their middle are begun again and again, each time one exchange further.
+// Ranks without threads, for tests: steps that exchange in their middle are begun again and again, each time one exchange further;
+// or they run asynchronously and meet.
 import type { OnExchange } from '../jit/contract.js';
 
 /** What a rank is stopped by, once it has said what it sends. */
@@ -47,9 +48,32 @@ function attempt<T>(
 }
 
 /** As a group of ranks computes it; all arrays have one length. */
-export function weightedMean(arrays: readonly Float32Array[], weights: readonly number[]): Float32Array {
+function weightedMean(arrays: readonly Float32Array[], weights: readonly number[]): Float32Array {
   const total = weights.reduce((sum, w) => sum + w, 0);
   return Float32Array.from(arrays[0]!, (_, i) =>
     arrays.reduce((sum, array, rank) => sum + array[i]! * (weights[rank]! / total), 0),
   );
+}
+
+/** Where ranks that run asynchronously in one thread wait for each other and take the mean, weighted by what each brings. */
+export function meetingPlace(ranks: number): (rank: number, values: Float32Array, examples: number) => Promise<void> {
+  let round = fresh();
+  return async (rank, values, examples) => {
+    const { sent, weights, mean, arrived } = round;
+    sent[rank] = values.slice();
+    weights[rank] = examples;
+    if (Object.keys(sent).length === ranks) {
+      round = fresh();
+      arrived(weightedMean(sent, weights));
+    }
+    values.set(await mean);
+  };
+}
+
+function fresh() {
+  let arrived: (mean: Float32Array) => void = () => {};
+  const mean = new Promise<Float32Array>((resolve) => {
+    arrived = resolve;
+  });
+  return { sent: [] as Float32Array[], weights: [] as number[], mean, arrived };
 }

@@ -12,7 +12,7 @@ export const syncLayout = (channels: number): ExchangeLayout => ({ gradients: []
  * which.
  */
 export function syncExchangeBy(
-  exchange: Exchange,
+  exchange: Pick<Exchange, 'exchange'>,
   { exact: [length] }: ExchangeLayout,
 ): (options: ExchangeOptions) => SyncExchange {
   const memory = { gradients: [], exact: [new Float32Array(length!)] } as const;
