@@ -14,8 +14,8 @@ const channel: Channel<ToSupervisor, ToCoordinator> = socketChannel({
   stream: new Socket({ fd: 3 }),
   parse: (value) => ToCoordinatorSchema.parse(value),
 });
-// Without a supervisor nobody would stop it.
-void channel.closed.then(({ by }) => process.exit(by === 'us' ? EXIT.ok : EXIT.failed));
+// Without a supervisor nobody would stop it; and no thread that is stuck in native code may keep it from ending.
+void channel.closed.then(({ by }) => (by === 'us' ? process.exit(EXIT.ok) : process.kill(process.pid, 'SIGKILL')));
 channel.onMessage((message) => {
   if (message.type === 'start') void run(message.start);
 });

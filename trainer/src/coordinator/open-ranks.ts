@@ -38,7 +38,10 @@ export async function openRanks({ config, deadline, teller, clock, env }: OpenRa
     clock,
     deadline,
     connect: connector(ranks, config.wire ?? 'fp32'),
-    onLog: (rank, line) => (rank === 0 ? teller.notice(line) : teller.rankLog(rank, line)),
+    onLog: (rank, { line, concernsUser }) => {
+      if (rank === 0 && concernsUser) teller.notice(line);
+      teller.rankLog(rank, line);
+    },
   });
   return { group, close: () => pool.close() };
 }

@@ -12,7 +12,8 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-const RANK_THREAD = new URL('../worker/rank-thread.js', import.meta.url).href;
+/** The same path from the sources and from what is compiled: threads do not load the sources. */
+const RANK_THREAD = new URL('../../dist/worker/rank-thread.js', import.meta.url).href;
 
 /** @param tasks by rank */
 export function openPool(tasks: readonly Omit<RankTask, 'port'>[]): Pool {

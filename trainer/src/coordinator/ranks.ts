@@ -30,7 +30,7 @@ export interface RanksOptions {
   readonly connect: (sides: readonly Side[]) => ExchangeGroups;
   /** Seconds that a step may take; null: by the length of those before. */
   readonly deadline: number | null;
-  readonly onLog: (rank: number, line: string) => void;
+  readonly onLog: (rank: number, log: RankLog) => void;
 }
 
 export interface ExchangeGroups {
@@ -48,7 +48,9 @@ const COMPILE_DEADLINE_MS = 15 * 60_000;
 /** Steps from which the usual length is taken. */
 const STEPS_KEPT = 51;
 /** After a failure, how long the others have to tell of theirs: the first cause is not always the first to arrive. */
-const GRACE_MS = 500;
+const GRACE_MS = 300;
+/** Ranks that wait for a late one know which it is: they are given time to say so. */
+const SLACK_MS = 300;
 
 /** What ranks say whose exchange was ended because another failed. */
 const ECHO = 'the exchange was ended';
@@ -64,7 +66,7 @@ export class Ranks implements RankGroup {
     this.#options = options;
     this.#links = options.channels.map((channel, rank) => {
       channel.onMessage((message) => {
-        if (message.type === 'log') options.onLog(rank, message.line);
+        if (message.type === 'log') options.onLog(rank, message);
       });
       return new Requests<RankBody, unknown>(channel, options.clock);
     });
@@ -98,7 +100,7 @@ export class Ranks implements RankGroup {
     const { clock } = this.#options;
     const deadlineMs = compiles ? COMPILE_DEADLINE_MS : this.#deadlineMs();
     const began = clock.now();
-    const replies = await this.#all('step', { ...request, deadlineMs }, deadlineMs, `step ${request.step + 1}`);
+    const replies = await this.#all('step', { ...request, deadlineMs }, deadlineMs + SLACK_MS, `step ${request.step + 1}`);
     if (!compiles) this.#remember(clock.now() - began);
     return { sides: merged(replies), input: replies[0]!.input };
   }

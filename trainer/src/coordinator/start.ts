@@ -41,7 +41,7 @@ export async function coordinate({ start, channel, clock, env }: CoordinatorOpti
     const resumed = await findRun(start, teller);
     const prepared = await prepare({ asked: start, resumed: resumed?.config, teller, clock, env, signal: stop.signal });
     try {
-      describe(prepared, teller, resumed);
+      if (!start.restart) describe(prepared, teller, resumed);
       if (start.run.dryRun) tellSizes(prepared, teller);
       else await trainSeeds({ start, prepared, resumed, teller, controls, clock, files: new RunFiles(channel, clock) });
       await prepared.group.close();

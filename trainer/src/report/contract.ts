@@ -55,6 +55,8 @@ export interface RunFolder {
   readonly name: string;
   /** Appends to output.log (a line feed is added). */
   log(line: string): void;
+  /** Appends to the log of one rank, with the time. */
+  rankLog(rank: number, line: string): void;
   /** Buffers records for metrics.jsonl and TensorBoard; written within a second, and by every other method below. */
   record(records: readonly MetricRecord[]): void;
   /** Resolves once everything recorded so far is in the files. Rejects with the first failure (TrainerError, exit code 3). */

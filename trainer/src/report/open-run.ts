@@ -1,13 +1,15 @@
 // A run folder while its run is going on: buffers what is recorded, writes in order, and makes the derived files at the end.
+import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { MetricRecord, RunSummary } from '@trainer/protocol';
 import { writeAll, writeAtomically } from './atomic.js';
 import type { CheckpointStore } from './checkpoint-store.js';
 import type { Checkpoint, RunFolder } from './contract.js';
 import type { EventFiles } from './event-files.js';
-import type { FileSystem, OpenFile } from './file-system.js';
+import { type FileSystem, makeFolders, type OpenFile } from './file-system.js';
 import { ioError } from './io-error.js';
 import { encodeMetric } from './metrics-lines.js';
+import { RUN_FILES } from './run-files.js';
 import { SerialQueue } from './serial-queue.js';
 
 /** How long records may wait in memory. */
@@ -44,6 +46,7 @@ export class OpenRun implements RunFolder {
   private readonly queue = new SerialQueue();
   private records: MetricRecord[] = [];
   private lines: string[] = [];
+  private readonly rankLines = new Map<number, string[]>();
   private timer: NodeJS.Timeout | undefined;
   private summary: RunSummary | undefined;
   /** Once something recorded is lost, the files are no longer the truth: nothing may report success again. */
@@ -59,6 +62,13 @@ export class OpenRun implements RunFolder {
 
   log(line: string): void {
     this.lines.push(`${stripVTControlCharacters(line)}\n`);
+    this.schedule();
+  }
+
+  rankLog(rank: number, line: string): void {
+    const lines = this.rankLines.get(rank) ?? [];
+    lines.push(`${new Date().toISOString()} ${stripVTControlCharacters(line)}\n`);
+    this.rankLines.set(rank, lines);
     this.schedule();
   }
 
@@ -134,11 +144,28 @@ export class OpenRun implements RunFolder {
     this.lines = [];
     try {
       if (lines.length > 0) await writeAll(parts.log, Buffer.from(lines.join('')));
+      if (this.rankLines.size > 0) await this.writeRankLogs();
       if (records.length > 0) await writeAll(parts.metrics, Buffer.from(records.map(encodeMetric).join('')));
       await this.course.events.append(records);
     } catch (error) {
       this.failure = { error: ioError('write the metrics of', parts.path, error) };
       throw this.failure.error;
+    }
+  }
+
+  private async writeRankLogs(): Promise<void> {
+    const { fileSystem } = this.parts;
+    const folder = path.join(this.path, RUN_FILES.rankLogs);
+    await makeFolders(fileSystem, folder);
+    const logs = [...this.rankLines];
+    this.rankLines.clear();
+    for (const [rank, lines] of logs) {
+      const file = await fileSystem.open(path.join(folder, `rank${rank}.log`), 'append');
+      try {
+        await writeAll(file, Buffer.from(lines.join('')));
+      } finally {
+        await file.close();
+      }
     }
   }
 

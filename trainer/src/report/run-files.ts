@@ -9,6 +9,8 @@ export const RUN_FILES = {
   summary: 'summary.json',
   gradients: 'gradients.npz',
   report: 'report.html',
+  /** `rank<N>.log`: what each rank's thread told. */
+  rankLogs: 'logs',
   checkpoints: 'checkpoints',
   /** As checkpoints, but not synced: they outlive a killed process, not a loss of power. */
   commits: 'commits',

@@ -58,7 +58,7 @@ export class FolderRunStore implements RunStore {
   }
 
   rankLog(rank: number, line: string): void {
-    this.#folder?.log(`rank ${rank}: ${line}`);
+    this.#folder?.rankLog(rank, line);
   }
 
   async fail(): Promise<void> {

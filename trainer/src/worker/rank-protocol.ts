@@ -114,8 +114,9 @@ export interface RankBody<C extends RankCall = RankCall> {
   readonly request: RankCalls[C]['request'];
 }
 
-/** A line for the rank's log. */
+/** A line for the rank's log; one that concerns the user too is shown, of the first rank. */
 export interface RankLog {
   readonly type: 'log';
   readonly line: string;
+  readonly concernsUser: boolean;
 }

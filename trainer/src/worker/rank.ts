@@ -163,14 +163,16 @@ export class Rank {
     batches: readonly Batch[],
     { lr, step, deadlineMs }: StepRequest,
   ): Promise<StepOutcome | SharedOutcome> {
+    const began = performance.now();
     const exchange = this.#exchanges.get(model.side);
     const [only] = batches;
+    const left = (): number => Math.max(1, deadlineMs - (performance.now() - began));
     if (!exchange && only && batches.length === 1) return model.train(only, lr);
     return model.trainShared({
       batches,
       examples: this.#placed!.plan.batch(step).count,
       lr,
-      exchange: exchange ? (contribution, into) => exchange.exchange(contribution, into, { step, deadlineMs }) : localExchange,
+      exchange: exchange ? (contribution, into) => exchange.exchange(contribution, into, { step, deadlineMs: left() }) : localExchange,
     });
   }
 

@@ -1,9 +1,10 @@
 // A device without hardware, for tests of everything around it: models of the run's real shapes that compute nothing much.
 import { type Clock, systemClock } from '../../time.js';
-import type { Device, DeviceDescription } from '../device.js';
+import type { Device, DeviceDescription, DeviceModel } from '../device.js';
 import type { BuildRequest } from '../rank-protocol.js';
 import { FakeModel } from './fake-model.js';
 import { FaultPlan } from './faults.js';
+import { IdleModel } from './idle-model.js';
 import type { FakeDeviceOptions } from './options.js';
 
 export type { FakeDeviceOptions } from './options.js';
@@ -44,25 +45,24 @@ class FakeDevice implements Device {
     this.#settings = settings;
   }
 
-  build({ config, classes, train }: BuildRequest): FakeModel[] {
+  build({ config, classes, train }: BuildRequest): DeviceModel[] {
     const { options, rank, clock } = this.#settings;
     const { momentum, weightDecay, decayNorm, freeze } = config;
     const faults = new FaultPlan(options.faults ?? [], rank, clock);
-    return this.#pair.createModels(config, { classes, train }).map(
-      (model) =>
-        new FakeModel({
-          side: model.side,
-          title: model.title,
-          initial: this.#pair.initialValues(model, config.seed),
-          isFrozen: (name) => freeze.some((prefix) => name.startsWith(prefix)),
-          sgd: { momentum, weightDecay, decayNorm },
-          clock,
-          faults,
-          stepMs: options.stepMs ?? [0, 0],
-          // Another for each rank, by a prime that no seed is likely to reach.
-          seed: (options.seed ?? 0) + rank * 1_000_003,
-        }),
-    );
+    const stepMs = options.stepMs ?? [0, 0];
+    return this.#pair.createModels(config, { classes, train }).map((model) => {
+      const common = {
+        side: model.side,
+        title: model.title,
+        initial: this.#pair.initialValues(model, config.seed),
+        isFrozen: (name: string) => freeze.some((prefix) => name.startsWith(prefix)),
+        clock,
+      };
+      if (options.idle) return new IdleModel({ ...common, stepMs: stepMs[1] });
+      // Another for each rank, by a prime that no seed is likely to reach.
+      const seed = (options.seed ?? 0) + rank * 1_000_003;
+      return new FakeModel({ ...common, sgd: { momentum, weightDecay, decayNorm }, faults, stepMs, seed });
+    });
   }
 
   close(): void {}
