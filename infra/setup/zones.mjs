@@ -41,7 +41,7 @@ export const RULES = [
   ),
   onlyKnows('nn', ['jit/contract.ts', 'jit/host-exchange.ts'], 'models and layers know the engine only by its contract'),
   onlyKnows('optim', [], 'optimizers are plain functions'),
-  onlyKnows('settings', ['nn/spec.ts'], 'settings are values: they know neither who asks nor who acts on them'),
+  onlyKnows('settings', ['nn/architecture.ts'], 'settings are values: they know neither who asks nor who acts on them'),
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),
   onlyKnows('allreduce', [], 'the exchange knows neither who trains nor what'),
   onlyKnows('link', [], 'channels know neither who speaks nor of what'),
@@ -51,6 +51,24 @@ export const RULES = [
     'worker',
     ['allreduce', 'data', 'fallback', 'jit', 'link', 'nn', 'optim', 'report', 'runtime'],
     'the worker knows no command',
+  ),
+  onlyKnows(
+    'coordinator',
+    ['allreduce', 'data', 'link', 'nn', 'report', 'runtime', 'settings', 'worker'],
+    'the coordinator knows ranks and files, not who started it',
+  ),
+  onlyKnows('supervisor', ['data/contract.ts', 'link', 'report'], 'the supervisor knows the coordinator by its messages alone'),
+  forbidden(
+    'supervisor-without-tensorflow',
+    'nothing that may crash natively is loaded where runs are supervised and shown',
+    { path: `${rooms('supervisor')}|^trainer/src/cli/start\\.ts$` },
+    { path: `@tensorflow/|${NATIVE}`, reachable: true },
+  ),
+  forbidden(
+    'coordinator-apart',
+    'the coordinator is a process of its own',
+    { path: rooms('cli', 'supervisor') },
+    { path: rooms('coordinator') },
   ),
   forbidden(
     'cli-on-top',

@@ -1,9 +1,9 @@
 // How fast an engine takes training steps: the steps that `trainer start` takes, on one synthetic batch, one model.
 import type { RunConfig } from '@trainer/protocol';
 import type { HostTensor } from '../jit/contract.js';
+import { architectureOf } from '../nn/architecture.js';
 import type { Model } from '../nn/contract.js';
 import { createModel } from '../nn/models.js';
-import { architectureOf } from '../nn/spec.js';
 import { randomStream } from '../random.js';
 import { openEngine } from '../worker/engine.js';
 import { type Batch, Learner } from '../worker/step.js';

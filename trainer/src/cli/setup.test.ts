@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LIBRARIES } from '../runtime/capi.js';
 import { FakePython } from '../runtime/fake-python.js';
+import { LIBRARIES } from '../runtime/library-names.js';
 import { wheelSet } from '../runtime/wheels.js';
 import { InstallBar } from './install-bar.js';
 import { runSetup } from './setup.js';

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { EXIT, type TrainerError } from '../errors.js';
+import { architectureOf } from './architecture.js';
 import type { LayerCost } from './contract.js';
 import { totals } from './cost.js';
 import { createModel } from './models.js';
 import { useOracle } from './oracle.js';
-import { architectureOf, type ModelOptions } from './spec.js';
+import type { ModelOptions } from './spec.js';
 
 const options = (changes: Partial<ModelOptions> = {}): ModelOptions => ({
   side: 'resnet',

@@ -1,11 +1,10 @@
 // The two families, residual and plain: `imagenet` (18 and 34 layers, four stages of 64 to 512 channels, here with the 3x3 stem
 // that small images need) and `cifar` (He et al. 2015, section 4.2: 6n+2 layers, three stages of 16 to 64 channels).
 import { usageError } from '../errors.js';
+import { type Architecture, FAMILIES } from './architecture.js';
 import { type Attention, attentionConvs, attentionSpec } from './attention.js';
 import type { BlockSpec, Shortcut } from './blocks.js';
 import type { ConvNormSpec } from './layers.js';
-
-export type Architecture = 'imagenet' | 'cifar';
 
 export interface ModelOptions {
   readonly side: 'resnet' | 'plain';
@@ -29,34 +28,6 @@ export interface NetworkSpec {
   readonly blocks: readonly BlockSpec[];
   readonly features: number;
   readonly classes: number;
-}
-
-const FAMILIES: Readonly<
-  Record<
-    Architecture,
-    { readonly widths: readonly number[]; readonly depths: string; blocksPerStage(depth: number): readonly number[] | undefined }
-  >
-> = {
-  imagenet: {
-    widths: [64, 128, 256, 512],
-    depths: '18 or 34',
-    blocksPerStage: (depth) => ({ 18: [2, 2, 2, 2], 34: [3, 4, 6, 3] })[depth],
-  },
-  cifar: {
-    widths: [16, 32, 64],
-    depths: '6n+2 layers: 8, 14, 20, 32, 44, 56, 110, ...',
-    blocksPerStage: (depth) => ((depth - 2) % 6 === 0 && depth >= 8 ? Array<number>(3).fill((depth - 2) / 6) : undefined),
-  },
-};
-
-/**
- * The family that a depth belongs to: 18 and 34 are `imagenet`, 6n+2 is `cifar`.
- * @throws TrainerError (usage) for a depth that neither has.
- */
-export function architectureOf(depth: number): Architecture {
-  if (FAMILIES.imagenet.blocksPerStage(depth)) return 'imagenet';
-  if (FAMILIES.cifar.blocksPerStage(depth)) return 'cifar';
-  throw usageError(`no network has depth ${depth}: choose ${FAMILIES.imagenet.depths}, or ${FAMILIES.cifar.depths}`);
 }
 
 /** @throws TrainerError (usage) where the family has no such depth. */

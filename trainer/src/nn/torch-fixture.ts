@@ -1,7 +1,8 @@
 // What PyTorch computes for small networks of ours (made by infra/fixtures/torch_models.py), for the tests of every engine.
 import { readFileSync } from 'node:fs';
+import type { Architecture } from './architecture.js';
 import type { InitialValue, ParameterRecord } from './contract.js';
-import type { Architecture, ModelOptions } from './spec.js';
+import type { ModelOptions } from './spec.js';
 
 /** A tensor in PyTorch's layout; `data` is little-endian float32 in base64. */
 export interface TorchTensor {

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { LIBRARIES, loadLibrary } from './capi.js';
+import { loadLibrary } from './capi.js';
+import { LIBRARIES } from './library-names.js';
 
 test('a folder without the library, and a library that cannot be loaded, are told in one line with exit code 3', () => {
   const folder = mkdtempSync(join(tmpdir(), 'capi-'));

@@ -5,6 +5,7 @@ import koffi from 'koffi';
 import { environmentError } from '../errors.js';
 import { withoutBanner } from './banner.js';
 import { setEnvironmentDefaults } from './environment.js';
+import { LIBRARIES } from './library-names.js';
 import { keepLoaded } from './resident.js';
 
 /** An address in native memory. */
@@ -111,11 +112,6 @@ export interface CApi extends Calls {
   check<T>(what: string, call: (status: Pointer) => T): T;
 }
 
-const MAC = process.platform === 'darwin';
-/** The library, and the one it links to: both are in TensorFlow's wheel. */
-export const LIBRARIES = MAC
-  ? (['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'] as const)
-  : (['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const);
 const LIBRARY = LIBRARIES[0];
 let loaded: CApi | undefined;
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LIBRARIES } from './capi.js';
 import { FakePython } from './fake-python.js';
 import { ensureLibrary, findLibrary, type InstallProgress, pickVariant } from './library.js';
+import { LIBRARIES } from './library-names.js';
 import type { WheelSet } from './wheels.js';
 
 const sets = vi.hoisted(() => ({ cpu: undefined as WheelSet | undefined, gpu: undefined as WheelSet | undefined }));

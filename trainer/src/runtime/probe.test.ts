@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { LIBRARIES } from './capi.js';
 import { findLibrary } from './library.js';
+import { LIBRARIES } from './library-names.js';
 import { probeLibrary } from './probe.js';
 
 const library = await findLibrary();

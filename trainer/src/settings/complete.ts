@@ -2,7 +2,7 @@
 // order, with the origin of every value; and the checks that need more than one value.
 import { parseGpus, type RunConfig, RunConfigSchema } from '@trainer/protocol';
 import { usageError } from '../errors.js';
-import { type Architecture, architectureOf } from '../nn/spec.js';
+import { type Architecture, architectureOf } from '../nn/architecture.js';
 import type { StartOptions } from './contract.js';
 import { nameOf } from './options.js';
 import { DEFAULTS, PRESETS, type PresetName } from './presets.js';
