@@ -41,7 +41,6 @@ const PAGE_BYTES = 65_536;
 const RENDEZVOUS_AT = 1024;
 const TABLES_AT = RENDEZVOUS_AT + RENDEZVOUS_BYTES;
 const TABLE_BYTES = MOST_RANKS * TABLE_ENTRY_BYTES;
-const COPIED_FLOATS = 1024;
 const STAGE_BYTES = STAGE_FLOATS * 4;
 
 const stagesAt = PAGE_BYTES;
@@ -210,12 +209,14 @@ class SharedMemoryExchange implements Exchange {
   /** Copies pieces of arrays to where they follow each other. */
   #gather({ pieces }: Stage, address: number, memory: ExchangeMemory): void {
     for (const { part, array, from, at, floats } of pieces)
-      copyFloats(memory[part][array]!, from, { to: this.#floats, at: address / 4 + at, floats });
+      this.#floats.set(memory[part][array]!.subarray(from, from + floats), address / 4 + at);
   }
 
   #scatter({ pieces }: Stage, address: number, memory: ExchangeMemory): void {
-    for (const { part, array, from, at, floats } of pieces)
-      copyFloats(this.#floats, address / 4 + at, { to: memory[part][array]!, at: from, floats });
+    for (const { part, array, from, at, floats } of pieces) {
+      const begin = address / 4 + at;
+      memory[part][array]!.set(this.#floats.subarray(begin, begin + floats), from);
+    }
   }
 
   /** Weights of all ranks, from the frames of the first bucket. All ranks read the same, so all find the same fault. */
@@ -257,19 +258,6 @@ class SharedMemoryExchange implements Exchange {
     this.abort(reason);
     throw this.#meeting.aborted();
   }
-}
-
-/**
- * In pieces of 4 KiB: longer ones the C library copies by other instructions, that fetch ahead less (8 instead of 15 GB/s from
- * memory), or past the caches in which the next to read would find them.
- */
-function copyFloats(
-  source: Float32Array,
-  from: number,
-  { to, at, floats }: { to: Float32Array; at: number; floats: number },
-): void {
-  for (let done = 0; done < floats; done += COPIED_FLOATS)
-    to.set(source.subarray(from + done, from + Math.min(floats, done + COPIED_FLOATS)), at + done);
 }
 
 /** Steps are shown from 1. */
