@@ -1,11 +1,12 @@
 // The coordinator process: started by the supervisor, to whom it speaks over descriptor 3, and with whom it ends.
 import { Socket } from 'node:net';
-import { type Start, type ToCoordinator, ToCoordinatorSchema, type ToSupervisor } from '@trainer/protocol';
-import { EXIT, TrainerError } from '../errors.js';
+import { type ToCoordinator, ToCoordinatorSchema, type ToSupervisor } from '@trainer/protocol';
+import { EXIT } from '../errors.js';
 import type { Channel } from '../link/channel.js';
 import { socketChannel } from '../link/socket.js';
 import { systemClock } from '../time.js';
-import { coordinate } from './start.js';
+import { serve } from './serve.js';
+import { THIS_MACHINE } from './surroundings.js';
 
 // Ctrl-C reaches all processes of a terminal; what it means is decided by the supervisor.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGHUP'] as const) process.on(signal, () => undefined);
@@ -16,21 +17,4 @@ const channel: Channel<ToSupervisor, ToCoordinator> = socketChannel({
 });
 // Without a supervisor nobody would stop it; and no thread that is stuck in native code may keep it from ending.
 void channel.closed.then(({ by }) => (by === 'us' ? process.exit(EXIT.ok) : process.kill(process.pid, 'SIGKILL')));
-channel.onMessage((message) => {
-  if (message.type === 'start') void run(message.start);
-});
-
-async function run(start: Start): Promise<void> {
-  try {
-    await coordinate({ start, channel, clock: systemClock, env: process.env });
-    await channel.send({ type: 'done' });
-  } catch (error) {
-    await channel.send(failureOf(error)).catch(() => undefined);
-  }
-  channel.close();
-}
-
-function failureOf(error: unknown): ToSupervisor {
-  const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
-  return { type: 'failed', message, stack, exitCode: error instanceof TrainerError ? error.exitCode : null };
-}
+serve({ channel, clock: systemClock, env: process.env, surroundings: THIS_MACHINE });

@@ -1,7 +1,6 @@
 // Up to a run's first step: data and devices opened, preset chosen and fitted, models built.
 import type { RunConfig } from '@trainer/protocol';
 import type { ChannelStatistics, Dataset } from '../data/contract.js';
-import { loadDataset } from '../data/load.js';
 import { splitTraining } from '../data/split.js';
 import { channelStatistics } from '../data/statistics.js';
 import { usageError } from '../errors.js';
@@ -16,8 +15,9 @@ import { createModels, type GivenWeights } from '../worker/pair.js';
 import { quickSize } from '../worker/quick.js';
 import type { Split } from '../worker/rank-protocol.js';
 import type { RankGroup, Teller } from './contract.js';
-import { type OpenRanks, openRanks } from './open-ranks.js';
+import type { OpenRanks } from './open-ranks.js';
 import type { Asked } from './start.js';
+import type { Surroundings } from './surroundings.js';
 
 /** Everything that training needs and that several seeds share. */
 export interface Prepared {
@@ -40,6 +40,7 @@ export interface PrepareOptions {
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  readonly surroundings: Pick<Surroundings, 'openRanks' | 'loadDataset'>;
 }
 
 /** A quarter of the operations: in minutes, nets of full width would see too few images to learn anything. */
@@ -50,9 +51,9 @@ const FEWEST_STEPS = 4;
 
 /** @throws TrainerError where data, devices or configuration will not do; the signal's reason once it is aborted. */
 export async function prepare(context: PrepareOptions): Promise<Prepared> {
-  const { asked, resumed, signal, teller, clock, env } = context;
+  const { asked, resumed, signal, teller, clock, env, surroundings } = context;
   const wanted = resumed ?? asked.config;
-  const ranks = await openRanks({ config: wanted, deadline: asked.run.deadline, teller, clock, env });
+  const ranks = await surroundings.openRanks({ config: wanted, deadline: asked.run.deadline, teller, clock, env });
   try {
     // What is slow must not go on where the other failed.
     const failed = new AbortController();
@@ -71,8 +72,8 @@ export async function prepare(context: PrepareOptions): Promise<Prepared> {
   }
 }
 
-function load({ teller, env }: PrepareOptions, wanted: Partial<RunConfig>, signal: AbortSignal): Promise<Dataset> {
-  return loadDataset(wanted.data ?? 'auto', {
+function load({ teller, env, surroundings }: PrepareOptions, wanted: Partial<RunConfig>, signal: AbortSignal): Promise<Dataset> {
+  return surroundings.loadDataset(wanted.data ?? 'auto', {
     cacheDir: cacheDir(env),
     skipBadImages: wanted.skipBadImages ?? false,
     onNotice: (line) => teller.notice(line),
@@ -99,6 +100,7 @@ async function build({ asked, resumed, teller, signal }: PrepareOptions, opened:
   // A checkpoint holds all that the file gave.
   const given =
     config.init === null || resumed ? undefined : { tensors: await loadInitialWeights(config.init), source: config.init };
+  refuseSyncNorms(config, group.ranks, devices[0]!);
   const models = createModels(config, dataset);
   const { classes, train, test } = dataset;
   await group.build({ config, classes, train, test });
@@ -107,6 +109,12 @@ async function build({ asked, resumed, teller, signal }: PrepareOptions, opened:
   const complete = isSized ? first : await fit(asked, { first, device: devices[0]!, dataset, group, teller });
   signal.throwIfAborted();
   return { complete, dataset, group, devices, models, given, close: () => ranks.close() };
+}
+
+/** The WebAssembly engine cannot wait for others in the middle of a step. */
+function refuseSyncNorms({ syncBn }: RunConfig, ranks: number, { engine }: DeviceDescription): void {
+  if (syncBn && ranks > 1 && engine === 'wasm')
+    throw usageError('--sync-bn needs the TensorFlow engine with several ranks: run `trainer setup`, or leave it out');
 }
 
 /** Whether the size of the run is said, or must be the same each time. */
@@ -174,13 +182,24 @@ export interface Images {
 }
 
 /** @throws TrainerError (usage) where nothing is left to train on, or less than a batch. */
-export function chooseImages(config: RunConfig, dataset: Dataset): Images {
+export function chooseImages(config: RunConfig, dataset: Dataset, ranks: number): Images {
   const { limitTrain, limitTest, valSplit, seed } = config;
   const { train, validation } = splitTraining(dataset.train, { limit: limitTrain, valSplit, seed });
   checkBatchSize(config, train.length, dataset);
+  checkLastBatch(config, train.length, ranks);
   // The same test images whatever the seed, so that seeds compare.
   const test = splitTraining(dataset.test, { limit: limitTest, valSplit: 0, seed: 0 }).train;
   return { split: { train, validation, test }, pixels: channelStatistics(dataset.train, train) };
+}
+
+/** Norms over all ranks need an example in every part of each rank's share. */
+function checkLastBatch({ syncBn, batchSize, accumulate }: RunConfig, images: number, ranks: number): void {
+  const last = images % batchSize;
+  if (syncBn && ranks > 1 && last > 0 && last < ranks * accumulate)
+    throw usageError(
+      `--sync-bn: the last batch of an epoch would hold ${last} of ${images} images, too few for ${ranks} ranks` +
+        `${accumulate > 1 ? ` in ${accumulate} parts` : ''}: choose another --batch-size or --limit-train`,
+    );
 }
 
 function checkBatchSize({ batchSize }: RunConfig, images: number, { name }: Dataset): void {

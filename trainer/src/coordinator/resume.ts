@@ -2,10 +2,10 @@
 import type { RunConfig, Start } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import type { ResumableRun } from '../report/contract.js';
-import { findResumable } from '../report/resume.js';
 import { type Origins, refuseInconsistency } from '../settings/complete.js';
 import { nameOf } from '../settings/options.js';
 import type { Teller } from './contract.js';
+import type { Surroundings } from './surroundings.js';
 
 /** What may be said anew when a run goes on: it changes no number of the run beyond rounding, or only where it ends. */
 const FREE_ON_RESUME: ReadonlySet<string> = new Set([
@@ -20,7 +20,11 @@ const FREE_ON_RESUME: ReadonlySet<string> = new Set([
 ]);
 
 /** @throws TrainerError: nothing to go on with, or settings that contradict the run's */
-export async function findRun(start: Start, teller: Teller): Promise<ResumableRun | undefined> {
+export async function findRun(
+  start: Start,
+  teller: Teller,
+  { findResumable }: Pick<Surroundings, 'findResumable'>,
+): Promise<ResumableRun | undefined> {
   const { restart, run } = start;
   const which = restart?.path ?? run.resume;
   if (which === null) return undefined;

@@ -1,7 +1,6 @@
 // One seed of a run: its folder, its training, its summary.
 import type { FinishedRun, RunConfig, RunSummary, TrainingState } from '@trainer/protocol';
 import { usageError } from '../errors.js';
-import { openCheckpoints, openCommits } from '../report/checkpoints.js';
 import type { ResumableRun } from '../report/contract.js';
 import type { Clock } from '../time.js';
 import { Plan } from '../worker/plan.js';
@@ -11,6 +10,7 @@ import type { RunFiles } from './files.js';
 import { chooseImages, type Images, type Prepared } from './prepare.js';
 import type { Asked } from './start.js';
 import { summarize } from './summary.js';
+import type { Surroundings } from './surroundings.js';
 import { type TrainResult, train } from './training.js';
 import { type FirstWeights, firstWeights } from './weights.js';
 
@@ -23,6 +23,7 @@ export interface SeedContext {
   readonly files: RunFiles;
   readonly controls: Controls;
   readonly clock: Clock;
+  readonly surroundings: Pick<Surroundings, 'openCheckpoints' | 'openCommits'>;
 }
 
 /** @throws TrainerError (environment) where the disk fails; what was saved before stays. */
@@ -31,7 +32,7 @@ export async function trainSeed(context: SeedContext): Promise<FinishedRun> {
   const { dataset, group, models, given } = prepared;
   if (resumed && resumed.checkpoint.state.dataHash !== dataset.hash)
     throw usageError(`${resumed.path} was trained on other images than ${dataset.name} (${dataset.origin}): give its --data`);
-  const images = chooseImages(config, dataset);
+  const images = chooseImages(config, dataset, group.ranks);
   const weights = firstWeights({ models, config, given, resumed });
   await group.place({ config, ...images, models: weights.models, source: weights.source });
   const path = await openFolder(context, weights.hashes);
@@ -61,12 +62,12 @@ function openFolder({ files, asked, prepared, config, resumed }: SeedContext, in
 }
 
 async function trainInto(path: string, context: SeedContext, { split }: Images): Promise<FinishedRun> {
-  const { prepared, config, resumed, teller, files, controls, clock, asked } = context;
+  const { prepared, config, resumed, teller, files, controls, clock, asked, surroundings } = context;
   const { dataset, devices, group, models } = prepared;
   const plan = new Plan(split.train.length, config);
   const [checkpoints, commits] = await Promise.all([
-    openCheckpoints({ runPath: path, keep: config.keep }),
-    openCommits({ runPath: path }),
+    surroundings.openCheckpoints({ runPath: path, keep: config.keep }),
+    surroundings.openCommits({ runPath: path }),
   ]);
   let checkpointPath = resumed?.checkpointPath ?? null;
   const summaryOf = (state: TrainingState, status: RunSummary['status']): RunSummary => {
@@ -95,7 +96,11 @@ async function trainInto(path: string, context: SeedContext, { split }: Images):
       checkpointPath = await checkpoints.save(checkpoint, options);
       return checkpointPath;
     },
-    commit: (checkpoint) => commits.save(checkpoint),
+    commit: async (checkpoint) => {
+      // What goes on from it after the end of all processes finds its metrics.
+      await files.flush();
+      return await commits.save(checkpoint);
+    },
   });
   const summary = summaryOf(result.state, result.status);
   teller.notice(shares(result));

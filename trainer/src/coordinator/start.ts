@@ -11,6 +11,7 @@ import { RunFiles } from './files.js';
 import { chooseImages, type Prepared, prepare } from './prepare.js';
 import { findRun } from './resume.js';
 import { trainSeed } from './seed.js';
+import type { Surroundings } from './surroundings.js';
 import { channelTeller } from './teller.js';
 
 /** What the user asked for. */
@@ -21,13 +22,14 @@ export interface CoordinatorOptions {
   readonly channel: Channel<ToSupervisor, ToCoordinator>;
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;
+  readonly surroundings: Surroundings;
 }
 
 /** How often the supervisor hears that this process is not stuck. */
 const ALIVE_EVERY_MS = 1000;
 
 /** Resolves once all is done, or a stop took effect. @throws what training failed with */
-export async function coordinate({ start, channel, clock, env }: CoordinatorOptions): Promise<void> {
+export async function coordinate({ start, channel, clock, env, surroundings }: CoordinatorOptions): Promise<void> {
   const teller = channelTeller(channel);
   const controls = new Controls();
   const stop = new AbortController();
@@ -38,12 +40,16 @@ export async function coordinate({ start, channel, clock, env }: CoordinatorOpti
   for (const control of start.replay) void controls.request(control);
   const quiet = keepTelling(channel, clock);
   try {
-    const resumed = await findRun(start, teller);
-    const prepared = await prepare({ asked: start, resumed: resumed?.config, teller, clock, env, signal: stop.signal });
+    const resumed = await findRun(start, teller, surroundings);
+    const { signal } = stop;
+    const prepared = await prepare({ asked: start, resumed: resumed?.config, teller, clock, env, signal, surroundings });
     try {
       if (!start.restart) describe(prepared, teller, resumed);
       if (start.run.dryRun) tellSizes(prepared, teller);
-      else await trainSeeds({ start, prepared, resumed, teller, controls, clock, files: new RunFiles(channel, clock) });
+      else {
+        const files = new RunFiles(channel, clock);
+        await trainSeeds({ start, prepared, resumed, teller, controls, clock, files, surroundings });
+      }
       await prepared.group.close();
     } finally {
       await prepared.close();
@@ -111,8 +117,8 @@ function sharesOf({ batchSize, wire, norm, syncBn }: Prepared['complete']['confi
 }
 
 /** `--dry-run`. */
-function tellSizes({ complete: { config }, dataset, devices }: Prepared, teller: Teller): void {
-  const { split } = chooseImages(config, dataset);
+function tellSizes({ complete: { config }, dataset, devices, group }: Prepared, teller: Teller): void {
+  const { split } = chooseImages(config, dataset, group.ranks);
   const { library, device } = devices[0]!;
   teller.print(
     `${dataset.name}: ${split.train.length} images to train, ${split.validation.length} to validate, ${split.test.length} to test; ` +
@@ -128,6 +134,7 @@ interface SeedsContext {
   readonly controls: Controls;
   readonly clock: Clock;
   readonly files: RunFiles;
+  readonly surroundings: Surroundings;
 }
 
 async function trainSeeds({ start, prepared, resumed, teller, controls, ...context }: SeedsContext): Promise<void> {

@@ -1,4 +1,5 @@
 // The files of the runs that a command trains: opened, written and closed as the coordinator asks.
+import { rm } from 'node:fs/promises';
 import type { FileRequest, FinishedRun, MetricRecord, RunSummary } from '@trainer/protocol';
 import type { RunFolder } from '../report/contract.js';
 import { createRun, reopenRun } from '../report/run-folder.js';
@@ -9,17 +10,26 @@ export interface RunStoreOptions {
   readonly out: string;
   /** Hands every line for people to a listener until told to end. */
   readonly onLine: (listener: (line: string) => void) => () => void;
+  /** How folders are opened; default: on this machine's disk. */
+  readonly folders?: Folders;
+}
+
+export interface Folders {
+  readonly createRun: typeof createRun;
+  readonly reopenRun: typeof reopenRun;
 }
 
 export class FolderRunStore implements RunStore {
   readonly finished: FinishedRun[] = [];
   readonly #options: RunStoreOptions;
+  readonly #folders: Folders;
   #folder: RunFolder | undefined;
   #summary: RunSummary | undefined;
   #forget = (): void => {};
 
   constructor(options: RunStoreOptions) {
     this.#options = options;
+    this.#folders = options.folders ?? { createRun, reopenRun };
   }
 
   get path(): string | undefined {
@@ -30,14 +40,20 @@ export class FolderRunStore implements RunStore {
     switch (request.what) {
       case 'create': {
         const { name, config, metadata } = request;
-        return this.#open(await createRun({ out: this.#options.out, ...(name !== null && { name }), config, metadata }));
+        return this.#open(
+          await this.#folders.createRun({ out: this.#options.out, ...(name !== null && { name }), config, metadata }),
+        );
       }
       case 'reopen': {
         const { path, config, step } = request;
-        if (this.#folder?.path !== path) return this.#open(await reopenRun({ path, config, checkpoint: { state: { step } } }));
+        if (this.#folder?.path !== path)
+          return this.#open(await this.#folders.reopenRun({ path, config, checkpoint: { state: { step } } }));
         await this.#folder.rewind(step);
         return { path };
       }
+      case 'flush':
+        await this.#folder!.flush();
+        return null;
       case 'sync':
         await this.#folder!.sync();
         return null;
@@ -59,6 +75,13 @@ export class FolderRunStore implements RunStore {
 
   rankLog(rank: number, line: string): void {
     this.#folder?.rankLog(rank, line);
+  }
+
+  async discard(): Promise<void> {
+    const { path } = this;
+    if (path === undefined) return;
+    await this.#close().catch(() => undefined);
+    await rm(path, { recursive: true, force: true });
   }
 
   async fail(): Promise<void> {
