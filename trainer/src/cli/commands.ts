@@ -30,6 +30,13 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     summary: 'Time the exchange of gradients between ranks',
     examples: ['trainer bench allreduce --ranks 4 --floats 272474 --wire bf16 --json'],
   },
+  'bench scaling': {
+    summary: 'Time training steps of several ranks, --batch-size images on each',
+    examples: [
+      'trainer bench scaling --ranks 1,2',
+      'trainer bench scaling --ranks 1,2,4,8 --depth 18 --wire bf16 --device-ms 5   steps of devices that are not there',
+    ],
+  },
   completion: {
     summary: 'Print a script that completes commands and flags in your shell',
     argument: { name: 'shell', choices: SHELLS },

@@ -14,7 +14,7 @@ _trainer 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 test.each([
   ['trainer st', ['start']],
-  ['trainer bench ', ['step', 'allreduce']],
+  ['trainer bench ', ['step', 'allreduce', 'scaling']],
   ['trainer start --max-', ['--max-steps', '--max-time', '--max-restarts']],
   ['trainer start --no-', ['--no-decay-norm', '--no-progress']],
   ['trainer start --preset ', ['quick', 'full', 'he']],

@@ -22,3 +22,16 @@ export interface BenchAllReduceOptions extends Pick<OutputOptions, 'quiet' | 've
   readonly floats: number;
   readonly wire: 'fp32' | 'bf16';
 }
+
+export interface BenchScalingOptions extends Pick<OutputOptions, 'quiet' | 'verbose' | 'json' | 'color'> {
+  readonly ranks: readonly number[];
+  readonly depth: number;
+  /** Images of each rank. */
+  readonly batchSize: number;
+  readonly precision: 'fp32' | 'bf16';
+  readonly wire: 'fp32' | 'bf16';
+  /** Timed, after warm-up. */
+  readonly steps: number;
+  /** Milliseconds of a step of simulated devices; null: real ones, where there are enough. */
+  readonly deviceMs: number | null;
+}

@@ -1,8 +1,8 @@
 // Every command's function, loaded when it runs: help and mistakes are answered without TensorFlow.js.
-import type { ExitCode } from '../errors.js';
+import { type ExitCode, usageError } from '../errors.js';
 import type { CommandName } from '../settings/options.js';
 import { DEFAULTS } from '../settings/presets.js';
-import type { BenchAllReduceOptions, BenchStepOptions, DoctorOptions, SetupOptions } from './contract.js';
+import type { BenchAllReduceOptions, BenchScalingOptions, BenchStepOptions, DoctorOptions, SetupOptions } from './contract.js';
 import type { Io } from './io.js';
 import { type RawFlags, resolveCommand, resolveStart } from './resolve.js';
 import { VERSION } from './version.js';
@@ -40,9 +40,17 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
     return benchStep({ ...{ depth: 20, batchSize: 128, precision, engine }, ...asked }, io);
   },
   'bench allreduce': async (flags, io) => {
-    const asked = valuesOf<BenchAllReduceOptions>('bench allreduce', flags, io);
+    const { ranks: text, ...asked } = valuesOf<Omit<BenchAllReduceOptions, 'ranks'> & CountsText>('bench allreduce', flags, io);
+    const [ranks, ...others] = countsOf(text);
+    if (others.length > 0) throw usageError(`--ranks ${text}: one number at a time, "--ranks ${ranks}"`);
     const { benchAllReduce } = await import('../bench/allreduce.js');
-    return benchAllReduce({ ...{ wire: DEFAULTS.wire }, ...asked }, io);
+    return benchAllReduce({ ...{ wire: DEFAULTS.wire }, ...asked, ranks: ranks! }, io);
+  },
+  'bench scaling': async (flags, io) => {
+    const { precision, wire } = DEFAULTS;
+    const asked = valuesOf<Omit<BenchScalingOptions, 'ranks'> & CountsText>('bench scaling', flags, io);
+    const { benchScaling } = await import('../bench/scaling.js');
+    return benchScaling({ ...{ depth: 20, batchSize: 128, precision, wire }, ...asked, ranks: countsOf(asked.ranks) }, io);
   },
   completion: async (_flags, io, [shell]) => {
     const { completionScript } = await import('./completion.js');
@@ -54,3 +62,9 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
 /** The table's types are those of the command's options; a test holds them to it. */
 const valuesOf = <T>(command: CommandName, flags: RawFlags, io: Io): T =>
   resolveCommand(command, flags, io.env).values as unknown as T;
+
+interface CountsText {
+  readonly ranks: string;
+}
+
+const countsOf = (text: string): number[] => text.split(',').map(Number);

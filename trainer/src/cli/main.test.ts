@@ -30,8 +30,8 @@ describe('bad input is answered in one line, with exit code 2', () => {
     ['--nothing', 'unknown flag --nothing: trainer --help lists the commands'],
     ['strat', 'unknown command "strat": did you mean start?'],
     ['juggle', 'unknown command "juggle": trainer --help lists them all'],
-    ['bench', 'trainer bench needs a command: choose trainer bench step, trainer bench allreduce'],
-    ['bench stop', 'unknown command "bench stop": choose trainer bench step, trainer bench allreduce'],
+    ['bench', 'trainer bench needs a command: choose trainer bench step, trainer bench allreduce, trainer bench scaling'],
+    ['bench stop', 'unknown command "bench stop": choose trainer bench step, trainer bench allreduce, trainer bench scaling'],
     ['start 20', 'trainer start: "20" is too much: settings are flags that begin with --'],
     ['start --lr', '--lr needs a value: trainer start --help explains it'],
     ['start -c', '--config needs a value: trainer start --help explains it'],
@@ -58,6 +58,11 @@ describe('bad input is answered in one line, with exit code 2', () => {
     ],
     ['start -c nowhere.yaml', 'cannot read the configuration file /nowhere/nowhere.yaml: it does not exist; check the path'],
     ['start -q -v', '--quiet (flag --quiet) and --verbose (flag --verbose) exclude each other: leave one out'],
+    [
+      'bench scaling --ranks 1,0',
+      '--ranks must be a whole number of at least 1, or several divided by commas (1,2,4), not "1,0"',
+    ],
+    ['bench allreduce --ranks 2,4', '--ranks 2,4: one number at a time, "--ranks 2"'],
     ['bench step --steps some', '--steps must be a whole number of at least 1, not "some"'],
     ['setup --variant tpu', '--variant must be auto, cpu or gpu, not "tpu"'],
     ['completion', 'trainer completion needs a shell: bash, zsh, fish'],
@@ -151,6 +156,7 @@ describe('help', () => {
     'bench -h',
     'bench step -h',
     'bench allreduce -h',
+    'bench scaling -h',
     'completion -h',
   ])('trainer %s explains itself on stdout', async (argv) => {
     expect(await run(argv)).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^Usage: trainer /) });

@@ -23,6 +23,10 @@ test('the flags of the other commands change only on purpose', () => {
   expect(optionsOf('bench allreduce').map(flagOf)).toEqual([
     ...['--wire', '--ranks', '--floats', '--quiet', '--verbose', '--json', '--color'],
   ]);
+  expect(optionsOf('bench scaling').map(flagOf)).toEqual([
+    ...['--depth', '--batch-size', '--precision', '--wire', '--steps', '--ranks', '--device-ms'],
+    ...['--quiet', '--verbose', '--json', '--color'],
+  ]);
 });
 
 test("the options of the configuration are exactly the configuration's fields", () => {

@@ -4,7 +4,7 @@ import type { RunConfig } from '@trainer/protocol';
 import { DEFAULTS, PRESETS } from './presets.js';
 import type { Value, ValueType } from './values.js';
 
-export type CommandName = 'start' | 'setup' | 'doctor' | 'bench step' | 'bench allreduce' | 'completion';
+export type CommandName = 'start' | 'setup' | 'doctor' | 'bench step' | 'bench allreduce' | 'bench scaling' | 'completion';
 
 interface OptionSpec {
   readonly type: ValueType;
@@ -42,6 +42,9 @@ const names: ValueType = { kind: 'list' };
 type Spec = Omit<OptionSpec, 'group' | 'scope'>;
 type Section = Readonly<Record<string, Spec>>;
 
+/** Those that train a network. */
+const STEPPING = ['start', 'bench step', 'bench scaling'] as const;
+
 const WHAT = {
   model: {
     type: { kind: 'list', choices: ['resnet', 'plain'] },
@@ -52,7 +55,7 @@ const WHAT = {
     type: choice('imagenet', 'cifar'),
     help: 'Family: 18 and 34 layers with a 3x3 stem, or 6n+2 layers of 16 to 64 channels; follows from --depth',
   },
-  depth: { type: count, metavar: 'N', help: 'Layers: 18, 34, or 6n+2 (20, 32, 44, 56, 110)', commands: ['start', 'bench step'] },
+  depth: { type: count, metavar: 'N', help: 'Layers: 18, 34, or 6n+2 (20, 32, 44, 56, 110)', commands: STEPPING },
   width: {
     type: { kind: 'number', above: 0 },
     metavar: 'FACTOR',
@@ -98,7 +101,7 @@ const LONG = {
 } satisfies Section;
 
 const HOW = {
-  'batch-size': { type: count, metavar: 'N', help: 'Images per step', commands: ['start', 'bench step'] },
+  'batch-size': { type: count, metavar: 'N', help: 'Images per step', commands: STEPPING },
   lr: { type: { kind: 'number', above: 0 }, metavar: 'RATE', help: 'Highest learning rate' },
   momentum: { type: { kind: 'number', from: 0, below: 1 }, metavar: 'M', help: 'Momentum of SGD' },
   'weight-decay': { type: { kind: 'number', from: 0 }, metavar: 'WD', help: 'L2 penalty added to the gradient' },
@@ -112,7 +115,7 @@ const HOW = {
   'decay-norm': { type: boolean, help: 'No weight decay on norm parameters and biases' },
   accumulate: { type: count, metavar: 'K', help: 'Compute each batch in K parts, for the memory; the mean is the same' },
   'sync-bn': { type: boolean, help: 'Batch statistics over all ranks, not of each alone' },
-  precision: { type: choice('fp32', 'bf16'), help: 'Arithmetic of convolutions and products', commands: ['start', 'bench step'] },
+  precision: { type: choice('fp32', 'bf16'), help: 'Arithmetic of convolutions and products', commands: STEPPING },
   engine: {
     type: choice('auto', 'tensorflow', 'wasm'),
     help: 'Compiled TensorFlow graphs, or WebAssembly',
@@ -133,7 +136,7 @@ const WHERE = {
   wire: {
     type: choice('fp32', 'bf16'),
     help: 'Numbers that gradients cross between ranks as',
-    commands: ['start', 'bench allreduce'],
+    commands: ['start', 'bench allreduce', 'bench scaling'],
   },
 } satisfies Section;
 
@@ -200,7 +203,8 @@ const FAULTS = {
   },
 } satisfies Section;
 
-const ALL = ['start', 'setup', 'doctor', 'bench step', 'bench allreduce'] as const;
+const BENCHES = ['bench step', 'bench allreduce', 'bench scaling'] as const;
+const ALL = ['start', 'setup', 'doctor', ...BENCHES] as const;
 
 const OUTPUT = {
   quiet: { type: boolean, short: 'q', default: false, commands: ALL, help: 'Only results, warnings and errors' },
@@ -208,7 +212,7 @@ const OUTPUT = {
   json: {
     type: boolean,
     default: false,
-    commands: ['start', 'doctor', 'bench step', 'bench allreduce'],
+    commands: ['start', 'doctor', ...BENCHES],
     help: 'One JSON document on stdout',
   },
   progress: { type: boolean, default: true, commands: ['start', 'setup'], help: 'Draw no progress line: a plain line an epoch' },
@@ -222,8 +226,28 @@ const OTHER = {
     commands: ['setup'],
     help: 'Library to install; auto: gpu where NVIDIA GPUs are found',
   },
-  steps: { type: count, metavar: 'N', default: 30, commands: ['bench step'], help: 'Steps to time, after warm-up' },
-  ranks: { type: count, metavar: 'N', default: 2, commands: ['bench allreduce'], help: 'Threads that exchange, at most 32' },
+  steps: {
+    type: count,
+    metavar: 'N',
+    default: 30,
+    commands: ['bench step', 'bench scaling'],
+    help: 'Steps to time, after warm-up',
+  },
+  ranks: {
+    type: { kind: 'counts' },
+    metavar: 'N',
+    default: '2',
+    commands: ['bench allreduce', 'bench scaling'],
+    help: 'Threads that exchange, at most 32; bench scaling times several numbers of them: 1,2,4',
+  },
+  'device-ms': {
+    type: { kind: 'number', above: 0 },
+    metavar: 'MS',
+    nullable: true,
+    default: null,
+    commands: ['bench scaling'],
+    help: "Simulate devices whose steps take so long; also done, with a real rank's step, where ranks outnumber cores",
+  },
   floats: {
     type: count,
     metavar: 'N',

@@ -22,6 +22,7 @@ test.each<[string, ValueType, string, Value]>([
   ['a number of GPUs', { kind: 'gpus' }, '2', '2'],
   ['a list of GPUs, spaces and all', { kind: 'gpus' }, '0, 2', '0,2'],
   ['one GPU of several', { kind: 'gpus' }, '2,', '2,'],
+  ['several counts, each once', { kind: 'counts' }, '1, 2,4,2', '1,2,4'],
   ['yes', { kind: 'boolean' }, 'Yes', true],
   ['0', { kind: 'boolean' }, '0', false],
 ])('%s is read', (_, type, text, value) => {
@@ -47,6 +48,8 @@ test.each<[string, ValueType, string]>([
   ['an empty list where there are choices', sides, ','],
   ['a unit without a number', { kind: 'duration' }, 's'],
   ['a GPU named twice', { kind: 'gpus' }, '1,1'],
+  ['a count of 0 among several', { kind: 'counts' }, '1,0'],
+  ['no count between commas', { kind: 'counts' }, '1,,2'],
   ['maybe', { kind: 'boolean' }, 'maybe'],
   ['an empty text', { kind: 'text', what: 'a name' }, ''],
   ['none for what cannot be taken away', count, 'none'],

@@ -10,6 +10,8 @@ export type ValueType =
   | { readonly kind: 'list'; readonly choices?: readonly string[] }
   | { readonly kind: 'duration' }
   | { readonly kind: 'gpus' }
+  /** Whole numbers of at least 1, each once, as text: "1,2,4". */
+  | { readonly kind: 'counts' }
   | { readonly kind: 'text'; readonly what: string };
 
 export type Value = string | number | boolean | readonly string[] | null;
@@ -45,6 +47,8 @@ function parse(type: ValueType, text: string): Value | undefined {
       return duration(text);
     case 'gpus':
       return gpus(text);
+    case 'counts':
+      return counts(text);
     case 'text':
       return text === '' ? undefined : text;
   }
@@ -76,6 +80,11 @@ function gpus(text: string): string | undefined {
   return request && formatGpus(request);
 }
 
+function counts(text: string): string | undefined {
+  const numbers = text.split(',').map((part) => parse({ kind: 'integer', from: 1 }, part.trim()));
+  return numbers.includes(undefined) ? undefined : [...new Set(numbers)].join(',');
+}
+
 /** Seconds of "00:12:00", "720" or "720s". */
 function duration(text: string): number | undefined {
   const clock = CLOCK.exec(text);
@@ -102,6 +111,8 @@ function describe(type: ValueType): string {
       return type.choices ? `${oneOf(type.choices)}, or several divided by commas` : 'names divided by commas';
     case 'duration':
       return 'hours:minutes:seconds such as 00:12:00, or a number of seconds above 0';
+    case 'counts':
+      return 'a whole number of at least 1, or several divided by commas (1,2,4)';
     case 'gpus':
       return 'a number of GPUs, all, or a list with a comma (0,2; GPU 2 alone is 2,), none of them twice';
     case 'text':

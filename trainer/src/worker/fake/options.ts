@@ -46,7 +46,7 @@ const FakeDeviceSchema = z.strictObject({
   /** Shortest and longest time of a model's step, in milliseconds. */
   stepMs: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).default([0, 0]),
   /** Steps take their longest time and compute nothing at all: for benchmarks of what surrounds a device. */
-  idle: z.boolean().default(false),
+  idle: z.boolean().optional(),
   faults: z.array(Fault).default([]),
 });
 
