@@ -1,18 +1,16 @@
 // The training step against its rivals on this machine's CPU, turn by turn: `npm run bench`. See README.md.
-import { spawn } from 'node:child_process';
 import { arch, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cache, pythonEnvironment } from '../fixtures/python.mjs';
+import { measure } from './measure.mjs';
 import { asTable, summarize } from './report.mjs';
 import { installStock, QUOTED_STOCK } from './stock.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** Timed steps of a process: about ten seconds each. */
 const STEPS = { 18: 5, 20: 24, 32: 16, 56: 10 };
-/** A compiler that hangs must not hang the table. */
-const PROCESS_TIMEOUT_MS = 10 * 60_000;
 
 const OPTIONS = {
   rounds: { type: 'string', default: '5' },
@@ -26,24 +24,6 @@ const OPTIONS = {
 const USAGE = `npm run bench -- [--rounds 5] [--depths 20,18] [--precisions fp32,bf16] [--batch-size 128] [--stock] [--json]
   --stock   also install @tensorflow/tfjs-node with its own binary and run tf.layers on it; otherwise its figure is quoted
 `;
-
-/** Runs a command and returns the JSON that it prints; undefined, with a line on stderr, where it fails. */
-async function measure(command, args, env = {}) {
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-    timeout: PROCESS_TIMEOUT_MS,
-  });
-  const written = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr']) child[name].on('data', (data) => (written[name] += data));
-  const ended = await new Promise((resolve) => {
-    child.on('error', (error) => resolve(error.message));
-    child.on('close', (code, signal) => resolve(code === 0 ? undefined : (signal ?? `exit code ${code}`)));
-  });
-  if (ended === undefined) return JSON.parse(written.stdout);
-  console.error(`bench: ${[command, ...args].join(' ')}: ${ended}: ${written.stderr.trim().split('\n').at(-1) ?? ''}`);
-  return undefined;
-}
 
 /** Who is timed, by the name in the table; ours last. Each is given a case and returns its measurement. */
 function contestants(python, stock) {

@@ -7,6 +7,9 @@ export const BLOCK_FLOATS = 32;
 /** Rounding to bfloat16 goes through memory that the kernel sees: 64 KiB of float32 stay in the second-level cache. */
 export const STAGE_FLOATS = 16_384;
 
+/** Longer gradients go in two buckets at least: a rank that is ahead has something to do while it waits. */
+const ALONE_FLOATS = 65_536;
+
 /** Part of one array. */
 export interface Piece {
   readonly part: keyof ExchangeMemory;
@@ -47,11 +50,13 @@ export function planBuckets(layout: ExchangeLayout, wire: Wire, bucketFloats: nu
 }
 
 function bucketsOf(spans: readonly Span[], wire: Wire, bucketFloats: number): Bucket[] {
-  const stageFloats = wire === 'bf16' ? STAGE_FLOATS : bucketFloats;
+  const total = sum(spans.map(({ floats }) => floats));
+  const evenFloats = evenBucket(total, bucketFloats);
+  const stageFloats = wire === 'bf16' ? STAGE_FLOATS : evenFloats;
   const cursor = new Cursor(spans);
   const buckets: Bucket[] = [];
-  for (let left = sum(spans.map(({ floats }) => floats)); left > 0 || buckets.length === 0; ) {
-    const floats = Math.min(left, bucketFloats);
+  for (let left = total; left > 0 || buckets.length === 0; ) {
+    const floats = Math.min(left, evenFloats);
     const stages: Stage[] = [];
     for (let at = 0; at < floats; at += stageFloats) {
       const ofStage = Math.min(stageFloats, floats - at);
@@ -61,6 +66,12 @@ function bucketsOf(spans: readonly Span[], wire: Wire, bucketFloats: number): Bu
     left -= floats;
   }
   return buckets;
+}
+
+/** As few buckets as there can be, all of one size: a short last one would be waited for as long as a full one. */
+function evenBucket(total: number, bucketFloats: number): number {
+  const buckets = Math.max(Math.ceil(total / bucketFloats), total > ALONE_FLOATS ? 2 : 1);
+  return Math.min(bucketFloats, blocksOf(total / buckets) * BLOCK_FLOATS);
 }
 
 /** Walks over the arrays as if they were one. */
