@@ -41,6 +41,7 @@ interface Case {
   readonly args: readonly string[];
   readonly code: number;
   readonly line: RegExp;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 const start = (...args: string[]): string[] => ['start', ...TINY, ...args];
@@ -81,14 +82,48 @@ const CASES: readonly Case[] = [
     line: /cannot read .*(secret|mem).*/,
   },
   { title: 'a depth that no network has', args: start('--data', 'good', '--depth', '21'), code: 2, line: /21/ },
+  {
+    title: 'more GPUs than there are',
+    args: ['start', '--data', 'good', '--preset', 'full', '--batch-size', '8', '--gpus', '4'],
+    // As on a machine that has none.
+    env: { CUDA_VISIBLE_DEVICES: '' },
+    code: 3,
+    line: /--gpus 4: no GPU was found.*: run "trainer start --workers \d+"$/,
+  },
+  {
+    title: 'fewer images in a batch than workers',
+    args: start('--data', 'good', '--batch-size', '2', '--workers', '4'),
+    code: 2,
+    line: /batch-size 2 .*each of 4 ranks: raise --batch-size to 4/,
+  },
+  {
+    title: 'fewer images in a batch than workers have parts',
+    args: start('--data', 'good', '--workers', '2', '--accumulate', '5'),
+    code: 2,
+    line: /batch-size 8 .*each of 2 ranks, each in 5 parts .*: raise --batch-size to 10/,
+  },
+  { title: 'very many workers', args: start('--data', 'good', '--workers', '300'), code: 2, line: /each of 300 ranks/ },
+  {
+    title: 'workers and GPUs',
+    args: ['start', '--workers', '2', '--gpus', '2'],
+    code: 2,
+    line: /workers 2 .*gpus 2 .*leave one out/,
+  },
+  { title: 'GPUs for an engine that has none', args: start('--gpus', '1'), code: 2, line: /gpus 1 .*engine is wasm/ },
+  {
+    title: 'norms over all ranks of nets without norms',
+    args: start('--sync-bn', '--norm', 'none'),
+    code: 2,
+    line: /sync-bn true .*norm is none.*leave one out/,
+  },
   { title: 'a run that does not exist', args: ['start', '--resume', 'runs/none'], code: 5, line: /none/ },
 ];
 
 describe('a mistake', () => {
-  for (const { title, args, code, line } of CASES) {
+  for (const { title, args, code, line, env } of CASES) {
     it(`is told in one line: ${title}`, async () => {
       const before = (await readdir(folder.path)).sort();
-      const ended = await runTrainer(args, { cwd: folder.path });
+      const ended = await runTrainer(args, { cwd: folder.path, ...(env && { env }) });
       const errors = ended.stderr.split('\n').filter((text) => text.startsWith('error:'));
       expect(errors, ended.stderr).toHaveLength(1);
       expect(errors[0]).toMatch(line);

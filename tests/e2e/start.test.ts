@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeImageFolder } from '../support/images.js';
 import { noLibrary } from '../support/library.js';
+import { lossesOf, metricsOf, resultsOf, weightsOf } from '../support/run-files.js';
 import { runTrainer, startTrainer, temporaryFolder } from '../support/trainer.js';
 
 const folder = await temporaryFolder();
@@ -18,31 +19,6 @@ afterAll(() => folder.remove());
 const start = (name: string, ...args: string[]) => startTrainer(['start', ...TINY, '--name', name, ...args], where);
 const runPath = (...parts: string[]): string => join(folder.path, 'runs', ...parts);
 const readRun = (...parts: string[]): Promise<Buffer> => readFile(runPath(...parts));
-
-interface Row {
-  step: number;
-  model: string;
-  name: string;
-  value: number;
-}
-const metrics = async (run: string): Promise<Row[]> =>
-  (await readRun(run, 'metrics.jsonl'))
-    .toString()
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Row);
-
-/** Everything measured but times. */
-const results = async (run: string): Promise<string[]> =>
-  (await metrics(run))
-    .filter(({ name }) => !name.startsWith('time/'))
-    .map(({ step, model, name, value }) => `${step} ${model} ${name} ${value}`);
-
-const weights = async (run: string): Promise<Buffer[]> => {
-  const { last } = JSON.parse((await readRun(run, 'checkpoints', 'index.json')).toString()) as { last: number | string };
-  const names = ['resnet', 'plain'].flatMap((side) => [`${side}.safetensors`, `${side}.optim.safetensors`]);
-  return Promise.all(names.map((file) => readRun(run, 'checkpoints', String(last), file)));
-};
 
 describe('trainer start', () => {
   it('trains the pair to the end and leaves a complete run folder', async () => {
@@ -68,7 +44,7 @@ describe('trainer start', () => {
       ]),
     );
     expect(JSON.parse((await readRun('whole', 'summary.json')).toString())).toMatchObject({ status: 'finished' });
-    const rows = await metrics('whole');
+    const rows = await metricsOf(runPath('whole'));
     // 108 images less 11 to validate: 13 steps an epoch, the last of a single image.
     expect(Math.max(...rows.map((row) => row.step))).toBe(26);
     expect(new Set(rows.map((row) => row.name.split('/')[0]))).toEqual(
@@ -79,8 +55,8 @@ describe('trainer start', () => {
   it('gives the same bits again from the same seed', async () => {
     const ended = await start('again').ended;
     expect(ended.code, ended.stderr).toBe(0);
-    expect(await weights('again')).toEqual(await weights('whole'));
-    expect(await results('again')).toEqual(await results('whole'));
+    expect(await weightsOf(runPath('again'))).toEqual(await weightsOf(runPath('whole')));
+    expect(await resultsOf(runPath('again'))).toEqual(await resultsOf(runPath('whole')));
   });
 
   it('stops at SIGINT with exit code 130, and goes on to the bits of the undisturbed run', async () => {
@@ -98,8 +74,8 @@ describe('trainer start', () => {
     const resumed = await runTrainer(['start', '--resume', 'last'], where);
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(resumed.stderr).toContain('runs/stopped');
-    expect(await weights('stopped')).toEqual(await weights('undisturbed'));
-    expect(await results('stopped')).toEqual(await results('undisturbed'));
+    expect(await weightsOf(runPath('stopped'))).toEqual(await weightsOf(runPath('undisturbed')));
+    expect(await resultsOf(runPath('stopped'))).toEqual(await resultsOf(runPath('undisturbed')));
   });
 
   it('stops while it loads, and before the first step, with exit code 143', async () => {
@@ -150,9 +126,7 @@ describe('trainer start', () => {
     expect(ended.code, ended.stderr).toBe(0);
     const short = await start('short', '--max-steps', '3').ended;
     expect(short.code, short.stderr).toBe(0);
-    const losses = async (run: string): Promise<number[]> =>
-      (await metrics(run)).filter(({ name }) => name === 'train/loss').map(({ value }) => value);
-    const [ours, theirs] = [await losses('wasm'), await losses('short')];
+    const [ours, theirs] = [await lossesOf(runPath('wasm')), await lossesOf(runPath('short'))];
     expect(ours).toHaveLength(6);
     // Two engines sum in different orders: 6e-8 an operation, through batch norms that divide by deviations of small batches.
     for (const [i, loss] of ours.entries()) expect(Math.abs(loss / theirs[i]! - 1)).toBeLessThan(1e-3);
