@@ -1,6 +1,6 @@
 // Which devices the ranks are on, and the threads that they run in.
 import type { RunConfig } from '@trainer/protocol';
-import { abortGroup, createGroup } from '../allreduce/shared-memory.js';
+import { abortGroup, createGroup, type GroupOptions } from '../allreduce/shared-memory.js';
 import { describeCpu, findGpus } from '../runtime/devices.js';
 import { findLibrary } from '../runtime/library.js';
 import { chooseRanks, type RankPlan } from '../runtime/ranks.js';
@@ -46,14 +46,20 @@ export async function openRanks({ config, deadline, teller, clock, env }: OpenRa
   return { group, close: () => pool.close() };
 }
 
-const connector =
+/** Statistics of norms are small. */
+const NORM_BUCKET_FLOATS = 1024;
+
+/** Makes the groups of a run whose gradients cross so. */
+export const connector =
   (ranks: number, wire: RunConfig['wire']): RanksOptions['connect'] =>
-  (sides) => {
-    const groups = Object.fromEntries(sides.map((side) => [side, createGroup({ ranks, wire })]));
+  (sides, syncNorms) => {
+    const groupsOf = (options: GroupOptions) => Object.fromEntries(sides.map((side) => [side, createGroup(options)]));
+    const gradients = groupsOf({ ranks, wire });
+    const norms = syncNorms ? groupsOf({ ranks, wire: 'fp32', bucketFloats: NORM_BUCKET_FLOATS }) : {};
     return {
-      groups,
+      groups: { gradients, norms },
       abort: (reason) => {
-        for (const group of Object.values(groups)) abortGroup(group, reason);
+        for (const group of [...Object.values(gradients), ...Object.values(norms)]) abortGroup(group, reason);
       },
     };
   };

@@ -1,6 +1,5 @@
 // All ranks asked as one: every call goes to each of them, and what one cannot do fails for all.
 import type { Side } from '@trainer/protocol';
-import type { ExchangeGroup } from '../allreduce/shared-memory.js';
 import { TrainerError } from '../errors.js';
 import type { Channel } from '../link/channel.js';
 import { type ReplyMessage, RequestError, type RequestMessage, Requests } from '../link/requests.js';
@@ -9,6 +8,7 @@ import type { Clock } from '../time.js';
 import type { DeviceDescription } from '../worker/device.js';
 import type {
   BuildRequest,
+  JoinRequest,
   PlaceRequest,
   RankBody,
   RankCall,
@@ -27,7 +27,7 @@ export interface RanksOptions {
   readonly channels: readonly RankChannel[];
   readonly clock: Clock;
   /** Makes the groups in which each side's steps are averaged; called once, where there are several ranks. */
-  readonly connect: (sides: readonly Side[]) => ExchangeGroups;
+  readonly connect: (sides: readonly Side[], syncNorms: boolean) => ExchangeGroups;
   /** Seconds that a step may take; null: by the length of those before. */
   readonly deadline: number | null;
   readonly onLog: (rank: number, log: RankLog) => void;
@@ -35,7 +35,7 @@ export interface RanksOptions {
 
 export interface ExchangeGroups {
   /** What each rank joins by. */
-  readonly groups: Partial<Record<Side, ExchangeGroup>>;
+  readonly groups: JoinRequest;
   /** Makes every exchange fail, on all ranks. */
   abort(reason: string): void;
 }
@@ -47,10 +47,23 @@ const USUAL_STEPS = 10;
 const COMPILE_DEADLINE_MS = 15 * 60_000;
 /** Steps from which the usual length is taken. */
 const STEPS_KEPT = 51;
-/** After a failure, how long the others have to tell of theirs: the first cause is not always the first to arrive. */
+/**
+ * After a failure, how long the others have to tell of theirs: the first cause is not always the first to arrive. After a
+ * deadline, how long those have to answer that only waited for another.
+ */
 const GRACE_MS = 300;
-/** Ranks that wait for a late one know which it is: they are given time to say so. */
-const SLACK_MS = 300;
+/** Where a rank was that failed, for people. */
+const PLACES: Readonly<Record<Exclude<RankCall, 'step'>, string>> = {
+  open: 'opening its device',
+  build: 'building the models',
+  join: 'joining the others',
+  time: 'timing a few steps',
+  place: 'placing the weights',
+  score: 'validating',
+  snapshot: 'saving',
+  digest: 'comparing weights',
+  close: 'closing',
+};
 
 /** What ranks say whose exchange was ended because another failed. */
 const ECHO = 'the exchange was ended';
@@ -83,7 +96,8 @@ export class Ranks implements RankGroup {
   async build(request: BuildRequest): Promise<void> {
     await this.#all('build', request, COMPILE_DEADLINE_MS);
     if (this.ranks === 1) return;
-    this.#groups = this.#options.connect(request.config.model);
+    const { model, syncBn, norm } = request.config;
+    this.#groups = this.#options.connect(model, syncBn && norm === 'batch');
     await this.#all('join', this.#groups.groups, LEAST_DEADLINE_MS);
   }
 
@@ -100,7 +114,9 @@ export class Ranks implements RankGroup {
     const { clock } = this.#options;
     const deadlineMs = compiles ? COMPILE_DEADLINE_MS : this.#deadlineMs();
     const began = clock.now();
-    const replies = await this.#all('step', { ...request, deadlineMs }, deadlineMs + SLACK_MS, `step ${request.step + 1}`);
+    // Ranks are told of a late one from here, where all are seen; what ends their waiting otherwise comes after that.
+    const body = { ...request, deadlineMs: deadlineMs + 2 * GRACE_MS };
+    const replies = await this.#all('step', body, deadlineMs, `step ${request.step + 1}`);
     if (!compiles) this.#remember(clock.now() - began);
     return { sides: merged(replies), input: replies[0]!.input };
   }
@@ -113,7 +129,7 @@ export class Ranks implements RankGroup {
   }
 
   snapshot(): Promise<Partial<Record<Side, ModelTensors>>> {
-    return this.#guarded(this.#ask(0, 'snapshot', null, this.#deadlineMs()), 'snapshot');
+    return this.#guarded(this.#ask(0, 'snapshot', null, this.#deadlineMs()), PLACES.snapshot);
   }
 
   async verify(step: number): Promise<void> {
@@ -150,11 +166,12 @@ export class Ranks implements RankGroup {
     deadlineMs: number,
   ): Promise<RankCalls[C]['reply']> {
     try {
-      return (await this.#links[rank]!.call({ call, request }, { deadlineMs })) as RankCalls[C]['reply'];
+      return (await this.#links[rank]!.call({ call, request }, { deadlineMs: deadlineMs + GRACE_MS })) as RankCalls[C]['reply'];
     } catch (error) {
       if (error instanceof RequestError && error.fault === 'late')
         throw new RankFailure(`rank ${rank} is frozen: it did not answer within ${deadlineMs / 1000} s`);
-      if (error instanceof RequestError && error.fault === 'closed') throw new RankFailure(`rank ${rank} ended`);
+      if (error instanceof RequestError && error.fault === 'closed')
+        throw new RankFailure(`rank ${rank} ended: ${error.message}`);
       if (error instanceof TrainerError) throw error;
       throw new RankFailure(`rank ${rank} failed: ${(error as Error).message}`, { cause: error });
     }
@@ -165,10 +182,13 @@ export class Ranks implements RankGroup {
     call: C,
     request: RankCalls[C]['request'],
     deadlineMs: number,
-    what: string = call,
+    what: string = PLACES[call as Exclude<C, 'step'>],
   ): Promise<RankCalls[C]['reply'][]> {
     const asked = this.#links.map((_, rank) => this.#ask(rank, call, request, deadlineMs));
-    return this.#together(asked, what);
+    // Who then still does not answer is the late one.
+    const late = `${ECHO}: not all ranks were done within ${deadlineMs / 1000} s`;
+    const cancel = this.#options.clock.later(() => this.#groups?.abort(late), deadlineMs);
+    return this.#together(asked, what).finally(cancel);
   }
 
   /** Waits for all; the first failure makes the others' exchanges fail too, so that no rank waits for one that will not come. */

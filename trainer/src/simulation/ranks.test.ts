@@ -54,7 +54,7 @@ function openRanks({ clock, random, trace }: Simulation, fake: FakeDeviceOptions
       const groups = Object.fromEntries(sides.map((side) => [side, exchanges.create({ ranks: 3, wire: 'fp32' })]));
       return {
         // A simulated group is a number.
-        groups: groups as unknown as Record<string, ExchangeGroup>,
+        groups: { gradients: groups as unknown as Record<string, ExchangeGroup> },
         abort: (reason) => {
           for (const group of Object.values(groups)) exchanges.abort(group, reason);
         },

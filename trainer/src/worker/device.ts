@@ -6,6 +6,7 @@ import type { ChannelStatistics } from '../data/contract.js';
 import type { ModelTensors } from '../report/contract.js';
 import type { BuildRequest } from './rank-protocol.js';
 import type { Batch, LayerNorms, StepOutcome } from './step.js';
+import type { SyncExchange } from './sync-exchange.js';
 
 export interface DeviceDescription {
   readonly engine: 'tensorflow' | 'wasm' | 'fake';
@@ -28,6 +29,8 @@ export interface SharedStep {
   readonly examples: number;
   readonly lr: number;
   readonly exchange: ExchangeStep;
+  /** Where batch norms are over all ranks, what they exchange by. */
+  readonly syncExchange?: SyncExchange;
 }
 
 export interface SharedOutcome extends StepOutcome {
@@ -43,6 +46,8 @@ export interface DeviceModel {
   readonly title: string;
   /** What its steps exchange. */
   readonly layout: ExchangeLayout;
+  /** What its batch norms exchange at most, where they are over all ranks. */
+  readonly syncLayout?: ExchangeLayout | undefined;
   /** A step of this rank alone: mean loss, and how many were right before the update. */
   train(batch: Batch, lr: number): Promise<StepOutcome>;
   /** A step of all ranks together; loss and count are the global batch's. Afterwards every rank holds the same weights. */
@@ -62,6 +67,6 @@ export interface DeviceModel {
 export interface Device {
   readonly description: DeviceDescription;
   /** Makes the models of a configuration; once. @throws TrainerError (usage) where the configuration fits no model */
-  build(request: BuildRequest): readonly DeviceModel[];
+  build(request: BuildRequest, ranks: number): readonly DeviceModel[];
   close(): void;
 }

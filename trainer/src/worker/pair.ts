@@ -26,6 +26,7 @@ export type ModelConfig = Pick<
   | 'decayNorm'
   | 'labelSmoothing'
   | 'freeze'
+  | 'syncBn'
   | 'seed'
 >;
 
@@ -54,11 +55,14 @@ export interface LearnerOptions {
   readonly session: Session;
   readonly config: ModelConfig;
   readonly pixels: ChannelStatistics;
+  /** That train together; several share their batch statistics where the configuration says so. */
+  readonly ranks: number;
 }
 
 /** @throws TrainerError (usage) where `freeze` names nothing of the model, or leaves nothing to train. */
 export function createLearner(model: Model, initial: ParameterRecord<InitialValue>, options: LearnerOptions): Learner {
-  const { momentum, weightDecay, decayNorm, labelSmoothing, precision, freeze } = options.config;
+  const { momentum, weightDecay, decayNorm, labelSmoothing, precision, freeze, syncBn, norm } = options.config;
+  const { ranks } = options;
   const isFrozen = (name: string): boolean => freeze.some((prefix) => name.startsWith(prefix));
   checkFrozen(initial, freeze, isFrozen);
   return new Learner(options.session, model, initial, {
@@ -67,6 +71,7 @@ export function createLearner(model: Model, initial: ParameterRecord<InitialValu
     precision,
     pixels: options.pixels,
     isFrozen,
+    ...(syncBn && norm === 'batch' && ranks > 1 && { syncNorm: { ranks } }),
   });
 }
 

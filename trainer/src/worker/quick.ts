@@ -60,7 +60,9 @@ export async function timeSteps({ models, train, batchSize, shared }: TimeStepsO
   let seconds = 0;
   for (const model of models) {
     const step = () =>
-      shared ? model.trainShared({ batches: [batch], examples: count, lr: 0, exchange: localExchange }) : model.train(batch, 0);
+      shared
+        ? model.trainShared({ batches: [batch], examples: count, lr: 0, exchange: localExchange, syncExchange: () => undefined })
+        : model.train(batch, 0);
     await step();
     const times: number[] = [];
     for (let i = 0; i < TIMED_STEPS; i++) {

@@ -24,6 +24,12 @@ export interface BuildRequest {
   readonly test: ImageSet;
 }
 
+export interface JoinRequest {
+  readonly gradients: Partial<Record<Side, ExchangeGroup>>;
+  /** Of batch norms that are over all ranks. */
+  readonly norms?: Partial<Record<Side, ExchangeGroup>>;
+}
+
 export interface PlaceRequest {
   readonly config: RunConfig;
   readonly split: Split;
@@ -93,7 +99,7 @@ export interface RankCalls {
   /** Builds the models; their weights come with `place`. */
   build: { request: BuildRequest; reply: null };
   /** The groups in which each side's steps are averaged, where there are several ranks. */
-  join: { request: Partial<Record<Side, ExchangeGroup>>; reply: null };
+  join: { request: JoinRequest; reply: null };
   /** Times a few steps; their weights are spent. Images per second of this rank's share, all models together. */
   time: { request: { readonly batchSize: number }; reply: number };
   /** Weights, images and learning-rate plan of a run: steps may follow. */

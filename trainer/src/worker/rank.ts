@@ -14,6 +14,7 @@ import { timeSteps } from './quick.js';
 import type {
   BuildRequest,
   InputTimes,
+  JoinRequest,
   PlaceRequest,
   RankCall,
   RankCalls,
@@ -24,6 +25,7 @@ import type {
   Sums,
 } from './rank-protocol.js';
 import type { Batch, LayerNorms, StepOutcome } from './step.js';
+import { syncExchangeBy } from './sync-exchange.js';
 
 export interface RankOptions {
   readonly rank: number;
@@ -48,6 +50,7 @@ type Handlers = { [C in RankCall]: (request: RankCalls[C]['request']) => Promise
 export class Rank {
   readonly #options: RankOptions;
   readonly #exchanges = new Map<Side, Exchange>();
+  readonly #norms = new Map<Side, { readonly exchange: Exchange; readonly of: ReturnType<typeof syncExchangeBy> }>();
   readonly #snapshots = new Map<Side, ModelTensors>();
   #device: Device | undefined;
   #models: readonly DeviceModel[] = [];
@@ -60,8 +63,7 @@ export class Rank {
     },
     build: async (request) => this.#build(request),
     join: async (groups) => {
-      for (const { side, layout } of this.#models)
-        this.#exchanges.set(side, this.#options.join(groups[side]!, this.#options.rank, layout));
+      for (const model of this.#models) this.#join(model, groups);
       return null;
     },
     time: async ({ batchSize }) => this.#time(batchSize),
@@ -87,14 +89,24 @@ export class Rank {
   /** Leaves its groups and frees its device. Idempotent. */
   close(): void {
     for (const exchange of this.#exchanges.values()) exchange.close();
+    for (const { exchange } of this.#norms.values()) exchange.close();
     this.#exchanges.clear();
+    this.#norms.clear();
     this.#device?.close();
     this.#device = undefined;
   }
 
+  #join({ side, layout, syncLayout }: DeviceModel, { gradients, norms }: JoinRequest): void {
+    const { join, rank } = this.#options;
+    this.#exchanges.set(side, join(gradients[side]!, rank, layout));
+    if (!syncLayout) return;
+    const exchange = join(norms![side]!, rank, syncLayout);
+    this.#norms.set(side, { exchange, of: syncExchangeBy(exchange, syncLayout) });
+  }
+
   #build(request: BuildRequest): null {
     this.#data = request;
-    this.#models = this.#device!.build(request);
+    this.#models = this.#device!.build(request, this.#options.ranks);
     return null;
   }
 
@@ -168,11 +180,15 @@ export class Rank {
     const [only] = batches;
     const left = (): number => Math.max(1, deadlineMs - (performance.now() - began));
     if (!exchange && only && batches.length === 1) return model.train(only, lr);
+    const norms = this.#norms.get(model.side);
     return model.trainShared({
       batches,
       examples: this.#placed!.plan.batch(step).count,
       lr,
-      exchange: exchange ? (contribution, into) => exchange.exchange(contribution, into, { step, deadlineMs: left() }) : localExchange,
+      exchange: exchange
+        ? (contribution, into) => exchange.exchange(contribution, into, { step, deadlineMs: left() })
+        : localExchange,
+      ...(norms && { syncExchange: norms.of({ step, deadlineMs }) }),
     });
   }
 

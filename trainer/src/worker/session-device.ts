@@ -44,10 +44,10 @@ class SessionDevice implements Device {
     this.description = { engine: session.engine, library, device: name ?? device, gpu, fastBf16 };
   }
 
-  build({ config, classes, train }: BuildRequest): DeviceModel[] {
+  build({ config, classes, train }: BuildRequest, ranks: number): DeviceModel[] {
     const session = this.#session;
     this.#learners = createModels(config, { classes, train }).map((model) =>
-      createLearner(model, initialValues(model, config.seed), { session, config, pixels: ANY_PIXELS }),
+      createLearner(model, initialValues(model, config.seed), { session, config, pixels: ANY_PIXELS, ranks }),
     );
     return this.#learners.map((learner) => new SessionModel(session, learner));
   }
@@ -63,6 +63,7 @@ class SessionModel implements DeviceModel {
   readonly side;
   readonly title;
   readonly layout;
+  readonly syncLayout;
   readonly #session: Session;
   readonly #learner: Learner;
 
@@ -70,6 +71,7 @@ class SessionModel implements DeviceModel {
     this.side = learner.model.side;
     this.title = learner.model.title;
     this.layout = learner.layout;
+    this.syncLayout = learner.syncLayout;
     this.#session = session;
     this.#learner = learner;
   }

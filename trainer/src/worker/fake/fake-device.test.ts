@@ -29,7 +29,7 @@ const batchOf = (start: number, count: number, set = SET): Batch => ({
 
 async function open(options: FakeDeviceOptions = {}, rank = 0, clock?: Clock) {
   const device = await openFakeDevice(options, rank, clock);
-  const models = device.build({ config: CONFIG, classes: CLASSES, train: SET, test: SET });
+  const models = device.build({ config: CONFIG, classes: CLASSES, train: SET, test: SET }, 1);
   for (const model of models) model.setPixels({ mean: [1, 2, 3], std: [1, 1, 1] });
   return models as readonly [DeviceModel, DeviceModel];
 }
