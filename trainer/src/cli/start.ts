@@ -1,5 +1,5 @@
 // `trainer start`: trains the pair (or one of it), for one seed or several, and says how it went.
-import type { Start } from '@trainer/protocol';
+import { parseGpus, type Start } from '@trainer/protocol';
 import { EXIT, type ExitCode } from '../errors.js';
 import { checkRunPlace } from '../report/run-folder.js';
 import { completeConfig } from '../settings/complete.js';
@@ -26,7 +26,7 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
   const store = new FolderRunStore({ out: options.run.out, onLine: (listener) => reporter.onLine(listener) });
   const supervisor = new Supervisor({
     start: startOf(options),
-    launch: () => launchCoordinator(io.env),
+    launch: () => launchCoordinator(io.env, mostRanks(options)),
     store,
     listener: listenerOf(reporter, options, io),
     clock: systemClock,
@@ -52,6 +52,17 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
     reporter.close();
     unsubscribe();
   }
+}
+
+/** Where the machine or an earlier run decides how many there are. */
+const MANY_RANKS = 16;
+
+function mostRanks({ config: { workers, gpus }, run }: StartOptions): number {
+  if (workers) return workers;
+  const request = gpus ? parseGpus(gpus) : undefined;
+  if (request === undefined) return run.resume === null ? 1 : MANY_RANKS;
+  if (request === 'all') return MANY_RANKS;
+  return 'count' in request ? request.count : request.indices.length;
 }
 
 function startOf({ config, origins, run }: StartOptions): Pick<Start, 'config' | 'origins' | 'run' | 'commandLine'> {

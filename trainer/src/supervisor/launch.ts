@@ -11,7 +11,13 @@ const MAIN = fileURLToPath(new URL('../coordinator/main.js', import.meta.url));
 /** Lines of a crash that are worth telling. */
 const LAST_WORDS = 20;
 
-export function launchCoordinator(env: NodeJS.ProcessEnv): Coordinator {
+/** Threads of libuv's pool besides those in which ranks' steps wait for TensorFlow: for files. */
+const FILE_THREADS = 4;
+
+/** @param ranks the most that there may be: each needs a thread for its steps */
+export function launchCoordinator(environment: NodeJS.ProcessEnv, ranks: number): Coordinator {
+  const threads = Math.max(ranks + FILE_THREADS, Number(environment['UV_THREADPOOL_SIZE'] ?? 0));
+  const env = { ...environment, UV_THREADPOOL_SIZE: String(threads) };
   const child = spawn(process.execPath, [...process.execArgv, MAIN], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   const kill = (): void => void child.kill('SIGKILL');
   // However this process ends, short of being killed itself, which the coordinator notices by its channel.
