@@ -50,7 +50,7 @@ export const StartSchema = z.strictObject({
   firstSeed: z.int().nonnegative(),
   /** The run that a coordinator before this one left. */
   restart: z.strictObject({ path: z.string() }).nullable(),
-  /** Controls that took effect after the newest commit. */
+  /** Controls that took effect in that run, each with its step. */
   replay: z.array(ControlSchema),
 });
 export type Start = z.infer<typeof StartSchema>;
@@ -102,7 +102,9 @@ export const FileRequestSchema = z.discriminatedUnion('what', [
   }),
   /** Goes on with a run after `step`; what its files say of later steps is dropped. */
   z.strictObject({ what: z.literal('reopen'), path: z.string(), config: RunConfigSchema, step: z.int() }),
-  /** Replied to once everything recorded before is on the disk. */
+  /** Replied to once everything recorded before is in the files, where the end of a process leaves it. */
+  z.strictObject({ what: z.literal('flush') }),
+  /** As `flush`, and on the disk, where a loss of power leaves it. */
   z.strictObject({ what: z.literal('sync') }),
   z.strictObject({ what: z.literal('summarize'), summary: RunSummarySchema }),
   /** The run ended. */

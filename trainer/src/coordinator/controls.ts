@@ -40,9 +40,13 @@ export class Controls {
     return this.#lrFactor;
   }
 
-  /** Where a run that goes on had left it. */
-  set lrFactor(factor: number) {
-    this.#lrFactor = factor;
+  /** Training begins after `step` completed steps: what took effect before is in the state that it begins from. */
+  begin(step: number, lrFactor: number): void {
+    this.#lrFactor = lrFactor;
+    this.#waiting = this.#waiting.filter(({ control: { atStep = step }, resolve }) => {
+      if (atStep < step) resolve({ step: atStep });
+      return atStep >= step;
+    });
   }
 
   /** Whether a checkpoint was asked for since the last call. */

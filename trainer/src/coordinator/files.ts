@@ -27,6 +27,11 @@ export class RunFiles {
     return (await this.#call({ what: 'reopen', ...run }))!.path;
   }
 
+  /** Resolves once everything recorded so far is in the files. */
+  async flush(): Promise<void> {
+    await this.#call({ what: 'flush' });
+  }
+
   /** Resolves once everything recorded so far is on the disk. */
   async sync(): Promise<void> {
     await this.#call({ what: 'sync' });

@@ -1,6 +1,7 @@
 // The worker threads: one of the pool's for each rank, with one task that lasts as long as the run.
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { CloseReason } from '../link/channel.js';
 import { portChannel } from '../link/port.js';
 import type { RankTask } from '../worker/rank-thread.js';
 import type { RankChannel } from './ranks.js';
@@ -27,11 +28,20 @@ export function openPool(tasks: readonly Omit<RankTask, 'port'>[]): Pool {
   });
   const channels = tasks.map((task): RankChannel => {
     const { port1, port2 } = new MessageChannel();
-    piscina
-      .run({ ...task, port: port2 } satisfies RankTask, { transferList: [port2] })
-      // A thread that ends takes its port with it, which is how the rest learns of it.
-      .catch(() => port1.close());
-    return portChannel(port1);
+    const why = piscina.run({ ...task, port: port2 } satisfies RankTask, { transferList: [port2] }).then(
+      () => 'its work was over',
+      (error: Error) => {
+        // A thread that could not begin holds its port.
+        port1.close();
+        return error.message;
+      },
+    );
+    const channel: RankChannel = portChannel(port1);
+    // A thread that ends takes its port with it, which is how the rest learns of it; the pool knows why.
+    const closed = channel.closed.then(
+      async (reason): Promise<CloseReason> => (reason.by === 'peer' ? { by: 'error', message: await why } : reason),
+    );
+    return { ...channel, closed };
   });
   return { channels, close: () => piscina.destroy() };
 }

@@ -186,7 +186,7 @@ export class Ranks implements RankGroup {
   ): Promise<RankCalls[C]['reply'][]> {
     const asked = this.#links.map((_, rank) => this.#ask(rank, call, request, deadlineMs));
     // Who then still does not answer is the late one.
-    const late = `${ECHO}: not all ranks were done within ${deadlineMs / 1000} s`;
+    const late = `${ECHO}: not all ranks were done within ${deadlineMs / 1000} s, --deadline allows more`;
     const cancel = this.#options.clock.later(() => this.#groups?.abort(late), deadlineMs);
     return this.#together(asked, what).finally(cancel);
   }
@@ -221,7 +221,8 @@ export class Ranks implements RankGroup {
 /** Ranks whose exchange was made to fail tell of that; another's failure is why. */
 function cause(failures: readonly Error[]): Error {
   const isEcho = ({ message }: Error): boolean => message.includes(ECHO);
-  return failures.find((error) => error instanceof TrainerError) ?? failures.find((error) => !isEcho(error)) ?? failures[0]!;
+  const first = failures.find((error) => error instanceof TrainerError) ?? failures.find((error) => !isEcho(error));
+  return first ?? new RankFailure(failures[0]!.message.split(`${ECHO}: `)[1], { cause: failures[0] });
 }
 
 const withPlace = (error: Error, what: string): Error =>

@@ -42,7 +42,7 @@ export interface TrainResult {
 /** How often an epoch's layers are recorded: a picture of some hundred columns over a whole run. */
 const NORMS_PER_EPOCH = 10;
 
-/** Steps between comparisons of all ranks' weights, beside one each epoch: they take some hundredths of a step's time each. */
+/** Steps between comparisons of all ranks' weights, beside one before each save and at the end of each epoch. */
 const VERIFY_EVERY = 500;
 
 export const train = (options: TrainOptions): Promise<TrainResult> => new Training(options).run();
@@ -58,6 +58,8 @@ class Training {
   #step: number;
   #savedStep: number;
   #committedAt: number;
+  /** After how many steps the ranks' weights were last seen to agree. */
+  #verifiedStep = -1;
   /** Set once the run is to end, before its last step or by failing. */
   #end: { readonly status: 'finished' | 'diverged'; readonly reason?: string } | undefined;
 
@@ -71,7 +73,7 @@ class Training {
     this.#savedStep = this.#step;
     this.#committedAt = clock.now();
     this.#normsEvery = Math.ceil(plan.stepsPerEpoch / NORMS_PER_EPOCH);
-    controls.lrFactor = resume?.lrFactor ?? 1;
+    controls.begin(this.#step, resume?.lrFactor ?? 1);
   }
 
   async run(): Promise<TrainResult> {
@@ -237,9 +239,10 @@ class Training {
   /** Stops the run where ranks do not hold the same weights. Uses the memory that saves are written from. */
   async #verify(): Promise<void> {
     const { group } = this.#options;
-    if (group.ranks === 1) return;
+    if (group.ranks === 1 || this.#verifiedStep === this.#step) return;
     await this.#saver.settled();
     await group.verify(this.#step);
+    this.#verifiedStep = this.#step;
   }
 
   /** Copies the weights now, writes them while training goes on; one save at a time. */
@@ -262,7 +265,9 @@ class Training {
     this.#clock.enter('training');
   }
 
+  /** What ranks do not agree on is never saved: training would go on from it. */
   async #copy(): Promise<Checkpoint> {
+    await this.#verify();
     return { state: this.#state(), models: await this.#options.group.snapshot() };
   }
 

@@ -77,6 +77,8 @@ export interface RunFolder {
    * closes all files. Idempotent.
    */
   close(): Promise<void>;
+  /** Closes all files and removes the folder: the run never was. In place of `close`. */
+  discard(): Promise<void>;
 }
 
 export interface CreateRunOptions {

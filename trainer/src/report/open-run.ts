@@ -128,6 +128,17 @@ export class OpenRun implements RunFolder {
     return this.closed;
   }
 
+  discard(): Promise<void> {
+    this.closed ??= this.queue.run(async () => {
+      clearTimeout(this.timer);
+      await this.guarded('remove', async () => {
+        await this.release();
+        await this.parts.fileSystem.remove(this.path);
+      });
+    });
+    return this.closed;
+  }
+
   private schedule(): void {
     if (this.closed !== undefined) throw new Error(`the run ${this.name} is closed`);
     // Failures are kept and reach whoever calls next.

@@ -37,6 +37,8 @@ export interface RunStore {
   readonly path: string | undefined;
   /** Runs that ended, in order. */
   readonly finished: readonly FinishedRun[];
+  /** Removes the run that is open, of which nothing was saved. */
+  discard(): Promise<void>;
   /** Closes the run that is open, as failed. Idempotent. */
   fail(): Promise<void>;
 }

@@ -37,11 +37,9 @@ export class ControlLog {
     return [...this.#entries.values()].filter(({ step }) => step === undefined).map(({ control }) => control);
   }
 
-  /** For a coordinator that goes on after `from` completed steps: what took effect there or later, at the same steps. */
-  replayFrom(from: number): Control[] {
-    return [...this.#entries.values()].flatMap(({ control, step }) =>
-      step === undefined || step < from ? [] : [{ ...control, atStep: step }],
-    );
+  /** For a coordinator that goes on with the run: what took effect in it, each at its step. */
+  get effects(): Control[] {
+    return [...this.#entries.values()].flatMap(({ control, step }) => (step === undefined ? [] : [{ ...control, atStep: step }]));
   }
 
   /** A run ended: the next one begins without what was done to it. Stops are for all of them. */

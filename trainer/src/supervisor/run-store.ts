@@ -1,5 +1,4 @@
 // The files of the runs that a command trains: opened, written and closed as the coordinator asks.
-import { rm } from 'node:fs/promises';
 import type { FileRequest, FinishedRun, MetricRecord, RunSummary } from '@trainer/protocol';
 import type { RunFolder } from '../report/contract.js';
 import { createRun, reopenRun } from '../report/run-folder.js';
@@ -78,10 +77,10 @@ export class FolderRunStore implements RunStore {
   }
 
   async discard(): Promise<void> {
-    const { path } = this;
-    if (path === undefined) return;
-    await this.#close().catch(() => undefined);
-    await rm(path, { recursive: true, force: true });
+    const folder = this.#folder;
+    this.#folder = undefined;
+    this.#forget();
+    await folder?.discard();
   }
 
   async fail(): Promise<void> {

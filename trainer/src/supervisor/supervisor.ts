@@ -23,7 +23,7 @@ export class Supervisor {
   readonly #failures: string[] = [];
   #attempt: Attempt | undefined;
   #stopping = false;
-  /** Of the run that is open: completed steps so far, and those that a coordinator could begin anew from. */
+  /** Of the run that is open: completed steps so far, those that a coordinator could begin anew from, and where they lie. */
   #step = 0;
   #saved = 0;
   #newest: string | undefined;
@@ -45,7 +45,7 @@ export class Supervisor {
 
   /**
    * Trains until all is done, or a stop took effect; the runs that ended, in order.
-   * @throws TrainerError: what the user can mend; or, with exit code 75, that all restarts were used up
+   * @throws TrainerError: what the user can mend; or, with exit code 75, that all restarts were used up, or that it failed to stop
    */
   async run(): Promise<readonly FinishedRun[]> {
     const { store } = this.#options;
@@ -54,11 +54,10 @@ export class Supervisor {
         const outcome = await this.#try();
         if (outcome.type === 'done') return store.finished;
         if (outcome.exitCode !== null) throw new TrainerError(outcome.message, outcome.exitCode as ExitCode);
-        if (this.#stopping) {
-          this.#tellLost(outcome);
-          return store.finished;
-        }
+        if (this.#stopping)
+          throw new TrainerError(`training failed while it was to stop: ${outcome.message}; ${this.#next}`, EXIT.tryAgain);
         this.#countFailure(outcome);
+        if (this.#newest === undefined) await store.discard();
       }
     } finally {
       this.#controls.end(this.#step);
@@ -77,6 +76,7 @@ export class Supervisor {
       answer: async (request) => {
         const reply = await store.answer(request);
         if (request.what === 'finish') this.#beginRun();
+        if (request.what === 'reopen') this.#goOn(request.path, request.step);
         return reply;
       },
       onControl: (id, reply) => this.#controls.tookEffect(id, reply),
@@ -102,7 +102,7 @@ export class Supervisor {
       run: { ...start.run, resume: last || path !== undefined ? null : start.run.resume },
       firstSeed: finished.length,
       restart: path === undefined ? null : { path },
-      replay: path === undefined ? [] : this.#controls.replayFrom(this.#saved),
+      replay: path === undefined ? [] : this.#controls.effects,
     };
   }
 
@@ -111,6 +111,13 @@ export class Supervisor {
     this.#step = 0;
     this.#saved = 0;
     this.#newest = undefined;
+  }
+
+  /** A run is gone on with, from where it was saved. */
+  #goOn(path: string, step: number): void {
+    this.#step = step;
+    this.#saved = step;
+    this.#newest ??= path;
   }
 
   #hear(message: ToSupervisor): void {
@@ -144,37 +151,37 @@ export class Supervisor {
   }
 
   #follow(event: Parameters<Listener['onEvent']>[0]): void {
-    this.#step = event.position.step;
+    // A save is told of when it is written, some steps after those it holds.
     if (event.type === 'commit' || event.type === 'checkpoint') {
       this.#saved = event.position.step;
       this.#newest = event.path;
-    }
+    } else this.#step = event.position.step;
     this.#options.listener.onEvent(event);
   }
 
   /** @throws TrainerError (exit code 75) where no restart is left */
   #countFailure({ message }: Failure): void {
-    const { maxRestarts, listener, store } = this.#options;
-    const place = store.path === undefined ? 'before the first step' : `after step ${this.#step}`;
+    const { maxRestarts, listener } = this.#options;
+    const isSaved = this.#newest !== undefined;
+    const place = this.#step === 0 ? 'before the first step' : `after step ${this.#step}`;
     this.#failures.push(`${place}: ${message}`);
     const count = this.#failures.length;
     if (count > maxRestarts) throw this.#usedUp();
-    const from = store.path === undefined ? 'from the beginning' : `from step ${this.#saved}`;
-    listener.warn(`training failed ${place}: ${message}; beginning anew ${from} (restart ${count} of ${maxRestarts})`);
+    const from = isSaved ? 'from the newest save' : 'from the beginning';
+    listener.warn(`training failed ${place}: ${message}; it begins anew ${from} (restart ${count} of ${maxRestarts})`);
   }
 
   #usedUp(): TrainerError {
-    const { path } = this.#options.store;
     const story = this.#failures.map((failure, i) => `${i + 1}. ${failure}`).join('; ');
     const times = this.#failures.length === 1 ? 'once' : `${this.#failures.length} times`;
-    const next =
-      path === undefined
-        ? 'nothing was trained'
-        : `all up to step ${this.#saved} is saved in ${this.#newest ?? path}: once the cause is mended, trainer start --resume ${path}`;
-    return new TrainerError(`training failed ${times}, and no restart is left: ${story}; ${next}`, EXIT.tryAgain);
+    const left = `training failed ${times}, and no restart is left (--max-restarts): ${story}`;
+    return new TrainerError(`${left}; ${this.#next}`, EXIT.tryAgain);
   }
 
-  #tellLost({ message }: Failure): void {
-    this.#options.listener.warn(`training failed while it was to stop: ${message}; all up to step ${this.#saved} is saved`);
+  /** What is left of the run, and how to go on. */
+  get #next(): string {
+    const { path } = this.#options.store;
+    if (path === undefined || this.#newest === undefined) return 'nothing was trained: once the cause is mended, start again';
+    return `all up to step ${this.#saved} is saved in ${this.#newest}: once the cause is mended, trainer start --resume ${path}`;
   }
 }
