@@ -111,15 +111,19 @@ function narrow(low: v128, high: v128): v128 {
   return i16x8.narrow_i32x4_u(i32x4.shr_u(round(low), 16), i32x4.shr_u(round(high), 16));
 }
 
-// 8 float32 numbers as bfloat16, in lower and upper halves by turns.
+// 8 float32 numbers as bfloat16, in lower and upper halves by turns. For results of sums of bfloat16 numbers: what is not a
+// number there has zeros in its lower half, as all processors keep the bits of an operand or make new ones, and stays what it is.
 function together(low: v128, high: v128): v128 {
-  return v128.or(i32x4.shr_u(round(low), 16), v128.and(round(high), i32x4.splat(0xffff0000)));
+  return v128.or(i32x4.shr_u(nearest(low), 16), v128.and(nearest(high), i32x4.splat(0xffff0000)));
 }
 
-// 4 float32 numbers whose upper halves are the nearest bfloat16, ties to even. What is not a number stays so: its bits are
-// kept, not rounded, and the quiet bit is set.
+// `nearest` for any numbers: what is not one stays so, with the bits it has and the quiet bit.
 function round(x: v128): v128 {
+  return v128.bitselect(nearest(x), v128.or(x, i32x4.splat(0x400000)), f32x4.eq(x, x));
+}
+
+// 4 float32 numbers whose upper halves are the nearest bfloat16, ties to even.
+function nearest(x: v128): v128 {
   const odd = v128.and(i32x4.shr_u(x, 16), i32x4.splat(1));
-  const nearest = i32x4.add(i32x4.add(x, i32x4.splat(0x7fff)), odd);
-  return v128.bitselect(nearest, v128.or(x, i32x4.splat(0x400000)), f32x4.eq(x, x));
+  return i32x4.add(i32x4.add(x, i32x4.splat(0x7fff)), odd);
 }

@@ -1,12 +1,9 @@
-// How a gradient is cut: into buckets that fit the shared region, those into stages that fit a cache, and into the pieces of
-// arrays that lie in each. Made once, followed at every exchange. All lengths are numbers of floats.
+// How a gradient is cut: into buckets that fit the shared region, and into the pieces of arrays that lie in each. Made once,
+// followed at every exchange. All lengths are numbers of floats.
 import type { ExchangeLayout, ExchangeMemory, Wire } from './contract.js';
 
 /** The kernel works on whole blocks; memory for buckets is rounded up to them. */
 export const BLOCK_FLOATS = 32;
-/** Rounding to bfloat16 goes through memory that the kernel sees: 64 KiB of float32 stay in the second-level cache. */
-export const STAGE_FLOATS = 16_384;
-
 /** Longer gradients go in two buckets at least: a rank that is ahead has something to do while it waits. */
 const ALONE_FLOATS = 65_536;
 
@@ -14,23 +11,16 @@ const ALONE_FLOATS = 65_536;
 export interface Piece {
   readonly part: keyof ExchangeMemory;
   readonly array: number;
-  /** Where it begins in the array, and in the stage. */
+  /** Where it begins in the array, and in the bucket. */
   readonly from: number;
   readonly at: number;
   readonly floats: number;
 }
 
-export interface Stage {
-  /** Where it begins in the bucket. */
-  readonly at: number;
-  readonly floats: number;
-  readonly pieces: readonly Piece[];
-}
-
 export interface Bucket {
   readonly wire: Wire;
   readonly floats: number;
-  readonly stages: readonly Stage[];
+  readonly pieces: readonly Piece[];
 }
 
 interface Span {
@@ -52,17 +42,11 @@ export function planBuckets(layout: ExchangeLayout, wire: Wire, bucketFloats: nu
 function bucketsOf(spans: readonly Span[], wire: Wire, bucketFloats: number): Bucket[] {
   const total = sum(spans.map(({ floats }) => floats));
   const evenFloats = evenBucket(total, bucketFloats);
-  const stageFloats = wire === 'bf16' ? STAGE_FLOATS : evenFloats;
   const cursor = new Cursor(spans);
   const buckets: Bucket[] = [];
   for (let left = total; left > 0 || buckets.length === 0; ) {
     const floats = Math.min(left, evenFloats);
-    const stages: Stage[] = [];
-    for (let at = 0; at < floats; at += stageFloats) {
-      const ofStage = Math.min(stageFloats, floats - at);
-      stages.push({ at, floats: ofStage, pieces: cursor.take(ofStage) });
-    }
-    buckets.push({ wire, floats, stages });
+    buckets.push({ wire, floats, pieces: cursor.take(floats) });
     left -= floats;
   }
   return buckets;

@@ -11,7 +11,17 @@
 import { GRADIENT_PAYLOAD_OFFSET, gradientHeaderWriter, gradientPayloadBytes, readGradientHeader } from '@trainer/protocol';
 import type { Contribution, Exchange, ExchangeLayout, ExchangeMemory, ExchangeOptions, ExchangeTimes, Wire } from './contract.js';
 import { compileKernel, instantiateKernel, type ReduceKernel, TABLE_ENTRY_BYTES } from './kernel.js';
-import { BLOCK_FLOATS, type Bucket, blocksOf, describeLayout, planBuckets, STAGE_FLOATS, type Stage, sliceOf } from './plan.js';
+import {
+  BLOCK_FLOATS,
+  type Bucket,
+  blocksOf,
+  describeLayout,
+  type Piece,
+  planBuckets,
+  STAGE_FLOATS,
+  type Stage,
+  sliceOf,
+} from './plan.js';
 import { MOST_RANKS, RankRendezvous, RENDEZVOUS_BYTES, Rendezvous } from './rendezvous.js';
 
 /** Made by one thread, posted to others: all it holds is shared or copied. */
@@ -41,13 +51,15 @@ const PAGE_BYTES = 65_536;
 const RENDEZVOUS_AT = 1024;
 const TABLES_AT = RENDEZVOUS_AT + RENDEZVOUS_BYTES;
 const TABLE_BYTES = MOST_RANKS * TABLE_ENTRY_BYTES;
-const STAGE_BYTES = STAGE_FLOATS * 4;
 
+type Sizes = Pick<ExchangeGroup, 'ranks' | 'wire' | 'bucketFloats'>;
+
+/** A bucket of each rank on its way to bfloat16 and back: only where the kernel sees it can it be rounded. */
 const stagesAt = PAGE_BYTES;
-const framesAt = ({ ranks, wire }: ExchangeGroup): number => stagesAt + (wire === 'bf16' ? ranks * STAGE_BYTES : 0);
+const stageBytes = ({ wire, bucketFloats }: Sizes): number => (wire === 'bf16' ? bucketFloats * 4 : 0);
+const framesAt = (sizes: Sizes): number => stagesAt + sizes.ranks * stageBytes(sizes);
 /** A frame of either wire fits: the exact part crosses as float32 whatever the wire. */
-const frameBytes = ({ bucketFloats }: Pick<ExchangeGroup, 'bucketFloats'>): number =>
-  GRADIENT_PAYLOAD_OFFSET + gradientPayloadBytes('fp32', bucketFloats);
+const frameBytes = ({ bucketFloats }: Sizes): number => GRADIENT_PAYLOAD_OFFSET + gradientPayloadBytes('fp32', bucketFloats);
 
 /** @throws RangeError for a number of ranks that cannot be */
 export function createGroup({ ranks, wire, bucketFloats = BUCKET_FLOATS }: GroupOptions): ExchangeGroup {
@@ -55,7 +67,7 @@ export function createGroup({ ranks, wire, bucketFloats = BUCKET_FLOATS }: Group
     throw new RangeError(`a group has 1 to ${MOST_RANKS} ranks, not ${ranks}`);
   const sizes = { ranks, wire, bucketFloats: blocksOf(bucketFloats) * BLOCK_FLOATS };
   const kernel = compileKernel();
-  const bytes = framesAt({ ...sizes } as ExchangeGroup) + SLOTS * ranks * frameBytes(sizes);
+  const bytes = framesAt(sizes) + SLOTS * ranks * frameBytes(sizes);
   const pages = Math.ceil(bytes / PAGE_BYTES);
   return { ...sizes, kernel, memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }) };
 }
@@ -161,22 +173,17 @@ class SharedMemoryExchange implements Exchange {
   }
 
   get #stageAt(): number {
-    return stagesAt + this.rank * STAGE_BYTES;
+    return stagesAt + this.rank * stageBytes(this.#group);
   }
 
   #pack(bucket: number, slot: number, contribution: Contribution, step: number): void {
-    const { wire, stages } = this.#buckets[bucket]!;
+    const { wire, floats, pieces } = this.#buckets[bucket]!;
     const frame = new DataView(this.#buffer, this.#frameAt(slot, this.rank), GRADIENT_PAYLOAD_OFFSET);
     this.#headers[bucket]!(frame, step, contribution.examples);
     if (contribution.examples === 0) return;
     const payload = this.#payloadAt(slot, this.rank);
-    for (const stage of stages) {
-      if (wire === 'fp32') this.#gather(stage, payload + stage.at * 4, contribution);
-      else {
-        this.#gather(stage, this.#stageAt, contribution);
-        this.#kernel.packBf16(this.#stageAt, payload + stage.at * 2, blocksOf(stage.floats));
-      }
-    }
+    this.#gather(pieces, wire === 'bf16' ? this.#stageAt : payload, contribution);
+    if (wire === 'bf16') this.#kernel.packBf16(this.#stageAt, payload, blocksOf(floats));
   }
 
   /** Averages this rank's slice of all frames into that of rank 0. */
@@ -195,24 +202,19 @@ class SharedMemoryExchange implements Exchange {
     mean(table, entries, this.#payloadAt(slot, 0) + offset, blocks);
   }
 
-  #unpack({ wire, stages }: Bucket, slot: number, into: ExchangeMemory): void {
+  #unpack({ wire, floats, pieces }: Bucket, slot: number, into: ExchangeMemory): void {
     const payload = this.#payloadAt(slot, 0);
-    for (const stage of stages) {
-      if (wire === 'fp32') this.#scatter(stage, payload + stage.at * 4, into);
-      else {
-        this.#kernel.unpackBf16(payload + stage.at * 2, this.#stageAt, blocksOf(stage.floats));
-        this.#scatter(stage, this.#stageAt, into);
-      }
-    }
+    if (wire === 'bf16') this.#kernel.unpackBf16(payload, this.#stageAt, blocksOf(floats));
+    this.#scatter(pieces, wire === 'bf16' ? this.#stageAt : payload, into);
   }
 
   /** Copies pieces of arrays to where they follow each other. */
-  #gather({ pieces }: Stage, address: number, memory: ExchangeMemory): void {
+  #gather(pieces: readonly Piece[], address: number, memory: ExchangeMemory): void {
     for (const { part, array, from, at, floats } of pieces)
       this.#floats.set(memory[part][array]!.subarray(from, from + floats), address / 4 + at);
   }
 
-  #scatter({ pieces }: Stage, address: number, memory: ExchangeMemory): void {
+  #scatter(pieces: readonly Piece[], address: number, memory: ExchangeMemory): void {
     for (const { part, array, from, at, floats } of pieces) {
       const begin = address / 4 + at;
       memory[part][array]!.set(this.#floats.subarray(begin, begin + floats), from);
