@@ -11,17 +11,7 @@
 import { GRADIENT_PAYLOAD_OFFSET, gradientHeaderWriter, gradientPayloadBytes, readGradientHeader } from '@trainer/protocol';
 import type { Contribution, Exchange, ExchangeLayout, ExchangeMemory, ExchangeOptions, ExchangeTimes, Wire } from './contract.js';
 import { compileKernel, instantiateKernel, type ReduceKernel, TABLE_ENTRY_BYTES } from './kernel.js';
-import {
-  BLOCK_FLOATS,
-  type Bucket,
-  blocksOf,
-  describeLayout,
-  type Piece,
-  planBuckets,
-  STAGE_FLOATS,
-  type Stage,
-  sliceOf,
-} from './plan.js';
+import { BLOCK_FLOATS, type Bucket, blocksOf, describeLayout, type Piece, planBuckets, sliceOf } from './plan.js';
 import { MOST_RANKS, RankRendezvous, RENDEZVOUS_BYTES, Rendezvous } from './rendezvous.js';
 
 /** Made by one thread, posted to others: all it holds is shared or copied. */
