@@ -23,6 +23,8 @@ export type Outcome =
 const SILENCE_MS = 30_000;
 /** How long a coordinator that is done may take to end. */
 const END_MS = 5000;
+/** How long one may take that broke the connection, so that what it ended by is known. */
+const BROKEN_MS = 500;
 /** A control takes effect between two steps, however long those are; where the coordinator fails it is asked again. */
 const CONTROL_DEADLINE_MS = 2 ** 31 - 1;
 
@@ -68,15 +70,15 @@ export class Attempt {
     coordinator.channel.send({ type: 'start', start } satisfies ToCoordinator).catch(() => undefined);
     const reason = await coordinator.channel.closed;
     this.#cancelSilence();
-    if (this.#said?.type !== 'done') coordinator.kill();
-    const cancel = clock.later(() => coordinator.kill(), END_MS);
+    const cancel = clock.later(() => coordinator.kill(), this.#said ? END_MS : BROKEN_MS);
     const how = await coordinator.exited;
     cancel();
     if (this.#said) return this.#said;
     if (this.#silent) return failed(`the coordinator said nothing for ${SILENCE_MS / 1000} s`);
     const words = coordinator.lastWords();
     const last = words.length === 0 ? '' : `; its last words: ${words.slice(-3).join(' | ')}`;
-    return failed(reason.by === 'error' ? reason.message : `the coordinator ${how}${last}`);
+    const broken = reason.by === 'error' ? ` (${reason.message})` : '';
+    return failed(`the coordinator ${how}${broken}${last}`);
   }
 
   #hear(message: ToSupervisor): void {
