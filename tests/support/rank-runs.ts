@@ -6,6 +6,7 @@ import { firstWeights } from '../../trainer/src/coordinator/weights.js';
 import type { ImageSet } from '../../trainer/src/data/contract.js';
 import { channelStatistics } from '../../trainer/src/data/statistics.js';
 import { randomStream } from '../../trainer/src/random.js';
+import type { ModelTensors } from '../../trainer/src/report/contract.js';
 import { testConfig } from '../../trainer/src/report/test-config.js';
 import { systemClock } from '../../trainer/src/time.js';
 import { createModels } from '../../trainer/src/worker/pair.js';
@@ -70,13 +71,11 @@ export async function trainByRanks(changes: Partial<RunConfig>): Promise<RankRun
   }
 }
 
-type Snapshot = Awaited<ReturnType<Awaited<ReturnType<typeof openRanks>>['group']['snapshot']>>;
-
-const named = (snapshot: Snapshot): Record<string, Float32Array> =>
+const named = (snapshot: Partial<Record<Side, ModelTensors>>): Record<string, Float32Array> =>
   Object.fromEntries(
-    Object.entries(snapshot).flatMap(([side, model]) =>
-      Object.entries(model).flatMap(([kind, tensors]) =>
-        Object.entries(tensors).map(([name, { data }]) => [`${side} ${kind} ${name}`, data]),
+    Object.entries(snapshot).flatMap(([side, { values, velocities }]) =>
+      Object.entries({ values, velocities }).flatMap(([kind, tensors]) =>
+        Object.entries(tensors).map(([name, { data }]) => [`${side} ${kind} ${name}`, data] as const),
       ),
     ),
   );
