@@ -1,5 +1,6 @@
 // Losses of a small run as they were when they were written down, by 1 and by 2 workers: what changes them shows.
-// `UPDATE_GOLDEN=1 npx vitest run --config tests/vitest.config.ts --project product tests/parity/golden` writes them down again.
+// `UPDATE_GOLDEN=1 npx vitest run --config tests/vitest.config.ts --project product tests/parity/golden && npm run format`
+// writes them down again.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,7 +14,7 @@ import { runTrainer, temporaryFolder } from '../support/trainer.js';
 interface Golden {
   /** What decides the last bits. */
   readonly library: string;
-  readonly instructions: readonly string[];
+  readonly instructions: string;
   readonly cores: number;
   /** Of each step, ResNet and plain net in turn. */
   readonly losses: readonly number[];
@@ -37,7 +38,7 @@ describe.skipIf(noLibrary)('golden losses', () => {
       const now = await train(workers);
       if (process.env['UPDATE_GOLDEN']) await writeFile(file, `${JSON.stringify(now, null, 2)}\n`);
       const golden = JSON.parse(await readFile(file, 'utf8')) as Golden;
-      const same = (['library', 'instructions', 'cores'] as const).every((key) => String(now[key]) === String(golden[key]));
+      const same = (['library', 'instructions', 'cores'] as const).every((key) => now[key] === golden[key]);
       if (same) expect(now.losses).toEqual(golden.losses);
       else expect(relativeError(now.losses, golden.losses)).toBeLessThan(TOLERANCE);
     });
@@ -52,5 +53,5 @@ async function train(workers: number): Promise<Golden> {
   const run = join(folder.path, 'runs', name);
   const { versions } = JSON.parse(await readFile(join(run, 'metadata.json'), 'utf8')) as { versions: { library: string } };
   const { cores, features } = await describeCpu();
-  return { library: versions.library, instructions: features, cores, losses: await lossesOf(run) };
+  return { library: versions.library, instructions: features.join(' '), cores, losses: await lossesOf(run) };
 }
