@@ -15,6 +15,8 @@ export class Controls {
   #paused = false;
   #checkpoint = false;
   #lrFactor = 1;
+  /** Completed steps, as far as it was told. */
+  #step = 0;
 
   /** Resolves once the control has taken effect. */
   request(control: Control): Promise<ControlReply> {
@@ -36,6 +38,11 @@ export class Controls {
     return this.#stopped;
   }
 
+  /** A pause took effect, and neither a resume nor a stop since. */
+  get paused(): boolean {
+    return this.#paused && !this.#stopped;
+  }
+
   get lrFactor(): number {
     return this.#lrFactor;
   }
@@ -43,6 +50,7 @@ export class Controls {
   /** Training begins after `step` completed steps: what took effect before is in the state that it begins from. */
   begin(step: number, lrFactor: number): void {
     this.#lrFactor = lrFactor;
+    this.#step = step;
     this.#waiting = this.#waiting.filter(({ control: { atStep = step }, resolve }) => {
       if (atStep < step) resolve({ step: atStep });
       return atStep >= step;
@@ -57,14 +65,14 @@ export class Controls {
   }
 
   /**
-   * Lets what has arrived take effect after `step` completed steps, in order. While the run is paused it waits for more, and
-   * tells `onPause` once.
+   * Lets what has arrived take effect after `step` completed steps, in order. While the run is paused, and no checkpoint is asked
+   * for, it waits for more, and tells `onPause` once.
    */
   async settle(step: number, onPause: () => void): Promise<void> {
     this.#apply(step);
-    if (!this.#paused || this.#stopped) return;
+    if (!this.#waits) return;
     onPause();
-    while (this.#paused && !this.#stopped) {
+    while (this.#waits) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -73,8 +81,13 @@ export class Controls {
     }
   }
 
-  /** The run is over after `step` steps: what still waits has no effect any more. */
-  end(step: number): void {
+  get #waits(): boolean {
+    return this.paused && !this.#checkpoint;
+  }
+
+  /** The run is over after `step` steps: what still waits has no effect any more. Default: the last it was told of. */
+  end(step = this.#step): void {
+    this.#step = step;
     for (const { resolve } of this.#waiting) resolve({ step });
     this.#waiting = [];
   }

@@ -55,12 +55,12 @@ export async function coordinate({ start, channel, clock, env, surroundings }: C
       await prepared.close();
     }
   } catch (error) {
-    // What is loading when a stop is asked for ends by throwing.
+    // What is loading when a stop is asked for ends by throwing. Controls that wait while training fails are left for the next one.
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
   } finally {
     quiet();
-    controls.end(0);
   }
+  controls.end();
 }
 
 /** The channel carries more than these requests. */

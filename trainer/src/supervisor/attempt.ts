@@ -31,6 +31,8 @@ const CONTROL_DEADLINE_MS = 2 ** 31 - 1;
 export class Attempt {
   readonly #options: AttemptOptions;
   readonly #controls: Requests<Control, ControlReply>;
+  /** Under way: the disk works on for a coordinator that has ended. */
+  readonly #answers = new Set<Promise<unknown>>();
   #said: Outcome | undefined;
   #cancelSilence = (): void => {};
   #silent = false;
@@ -45,7 +47,11 @@ export class Attempt {
     );
     answerRequests(
       channel as unknown as Channel<ReplyMessage<{ readonly path: string } | null>, RequestMessage<FileRequest>>,
-      options.answer,
+      (request) => {
+        const answer = options.answer(request);
+        this.#answers.add(answer);
+        return answer.finally(() => this.#answers.delete(answer));
+      },
     );
     channel.onMessage((message) => this.#hear(message));
   }
@@ -63,7 +69,7 @@ export class Attempt {
     this.#options.coordinator.kill();
   }
 
-  /** Resolves once the coordinator has ended, whatever it ended by. */
+  /** Resolves once the coordinator has ended, whatever it ended by, and nothing that it asked for is under way. */
   async outcome(): Promise<Outcome> {
     const { coordinator, clock, start } = this.#options;
     this.#listen();
@@ -73,6 +79,7 @@ export class Attempt {
     const cancel = clock.later(() => coordinator.kill(), this.#said ? END_MS : BROKEN_MS);
     const how = await coordinator.exited;
     cancel();
+    await Promise.allSettled(this.#answers);
     if (this.#said) return this.#said;
     if (this.#silent) return failed(`the coordinator said nothing for ${SILENCE_MS / 1000} s`);
     const words = coordinator.lastWords();

@@ -6,12 +6,16 @@ interface Entry {
   readonly control: Control;
   /** After how many completed steps it took effect; undefined while it has not. */
   step: number | undefined;
+  /** It took effect in a run that has ended: it is known, but not done again. */
+  past: boolean;
   readonly done: (reply: ControlReply) => void;
   readonly effect: Promise<ControlReply>;
 }
 
 export class ControlLog {
   readonly #entries = new Map<string, Entry>();
+  /** Set once nothing will take effect any more. */
+  #end: ControlReply | undefined;
 
   /** Resolves once the control has taken effect. The same id again is the same control. */
   add(control: Control): Promise<ControlReply> {
@@ -21,7 +25,8 @@ export class ControlLog {
     const effect = new Promise<ControlReply>((resolve) => {
       done = resolve;
     });
-    this.#entries.set(control.control, { control, step: undefined, done, effect });
+    this.#entries.set(control.control, { control, step: undefined, past: false, done, effect });
+    if (this.#end) done(this.#end);
     return effect;
   }
 
@@ -39,17 +44,19 @@ export class ControlLog {
 
   /** For a coordinator that goes on with the run: what took effect in it, each at its step. */
   get effects(): Control[] {
-    return [...this.#entries.values()].flatMap(({ control, step }) => (step === undefined ? [] : [{ ...control, atStep: step }]));
+    return [...this.#entries.values()].flatMap(({ control, step, past }) =>
+      step === undefined || past ? [] : [{ ...control, atStep: step }],
+    );
   }
 
   /** A run ended: the next one begins without what was done to it. Stops are for all of them. */
   forgetEffects(): void {
-    for (const [id, { control, step }] of this.#entries)
-      if (step !== undefined && control.action !== 'stop') this.#entries.delete(id);
+    for (const entry of this.#entries.values()) entry.past = entry.step !== undefined && entry.control.action !== 'stop';
   }
 
   /** Nothing will take effect any more. */
   end(step: number): void {
-    for (const entry of this.#entries.values()) entry.done({ step });
+    this.#end = { step };
+    for (const entry of this.#entries.values()) entry.done(this.#end);
   }
 }

@@ -75,7 +75,8 @@ export class Supervisor {
       onMessage: (message) => this.#hear(message),
       answer: async (request) => {
         const reply = await store.answer(request);
-        if (request.what === 'finish') this.#beginRun();
+        if (request.what === 'create') this.#beginRun();
+        if (request.what === 'finish') this.#controls.forgetEffects();
         if (request.what === 'reopen') this.#goOn(request.path, request.step);
         return reply;
       },
@@ -107,7 +108,6 @@ export class Supervisor {
   }
 
   #beginRun(): void {
-    this.#controls.forgetEffects();
     this.#step = 0;
     this.#saved = 0;
     this.#newest = undefined;
