@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const PROGRAM = new URL('../../trainer/bin/trainer.mjs', import.meta.url).pathname;
+export const PROGRAM = new URL('../../trainer/bin/trainer.mjs', import.meta.url).pathname;
 
 export interface Ended {
   readonly code: number | null;

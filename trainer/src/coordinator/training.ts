@@ -70,7 +70,7 @@ class Training {
     this.#clock = new RunClock(resume?.seconds ?? 0, () => clock.now());
     this.#saver = new Saver({ checkpoint, commit, onEvent: teller.onEvent });
     this.#step = resume?.step ?? 0;
-    this.#savedStep = this.#step;
+    this.#savedStep = resume?.step ?? -1;
     this.#committedAt = clock.now();
     this.#normsEvery = Math.ceil(plan.stepsPerEpoch / NORMS_PER_EPOCH);
     controls.begin(this.#step, resume?.lrFactor ?? 1);
@@ -110,10 +110,13 @@ class Training {
 
   async #settleControls(): Promise<void> {
     const { controls, teller } = this.#options;
-    await controls.settle(this.#step, () => {
-      this.#clock.enter('paused');
-      teller.onEvent({ type: 'phase', phase: 'paused', position: this.#position });
-    });
+    do {
+      await controls.settle(this.#step, () => {
+        this.#clock.enter('paused');
+        teller.onEvent({ type: 'phase', phase: 'paused', position: this.#position });
+      });
+      if (controls.takeCheckpoint() && this.#savedStep !== this.#step) await this.#save(false);
+    } while (controls.paused);
     this.#enterTraining();
   }
 
@@ -167,11 +170,10 @@ class Training {
 
   /** What is due after a step: the end of an epoch, a comparison of ranks, a save. */
   async #betweenSteps(): Promise<void> {
-    const { plan, controls, clock, commitEverySeconds } = this.#options;
+    const { plan, clock, commitEverySeconds } = this.#options;
     if (plan.isEpochEnd(this.#step) || this.#end) return await this.#endEpoch();
     if (this.#step % VERIFY_EVERY === 0) await this.#verify();
-    if (controls.takeCheckpoint()) await this.#save(false);
-    else if (clock.now() - this.#committedAt >= 1000 * commitEverySeconds && !this.#saver.busy) await this.#commit();
+    if (clock.now() - this.#committedAt >= 1000 * commitEverySeconds && !this.#saver.busy) await this.#commit();
   }
 
   #progress() {
@@ -200,9 +202,8 @@ class Training {
     if (this.#end?.status === 'diverged') return;
     // The pair's best is where its first model is: the residual net, unless the plain one trains alone.
     const best = improved[0]!;
-    const asked = controls.takeCheckpoint();
     const due = position.epoch % config.checkpointEvery === 0 || this.#step === plan.steps || this.#end !== undefined;
-    if (due || best || asked) await this.#save(best);
+    if (due || best) await this.#save(best);
   }
 
   #lookAtScores(scores: readonly EpochScores[]): void {
@@ -288,7 +289,7 @@ class Training {
   }
 
   async #interrupted(): Promise<TrainResult> {
-    if (this.#savedStep !== this.#step) await this.#save(false);
+    if (Math.max(0, this.#savedStep) !== this.#step) await this.#save(false);
     return await this.#result('interrupted');
   }
 
