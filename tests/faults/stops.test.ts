@@ -67,8 +67,9 @@ describe('restarts', () => {
     expect(line).toMatch(
       /failed 2 times, .*: 1\. after step 19: rank 1 failed: .*; 2\. after step \d+: rank 1 failed: .*saved in /,
     );
-    const [, command] = /once the cause is mended, trainer (start --resume .*)$/.exec(line)!;
-    const resumed = await runTrainer(command!.split(' '), { cwd: runs.path, env: runs.env() });
+    // As it was called: trainer start, npx trainer start, npm start --.
+    const [, flags] = /once the cause is mended, (?:np[mx] )?(?:trainer )?start (?:-- )?(--resume .*)$/.exec(line)!;
+    const resumed = await runTrainer(['start', ...flags!.split(' ')], { cwd: runs.path, env: runs.env() });
     expect(resumed.code, resumed.stderr).toBe(0);
     expectSame(await runs.read('used-up'), undisturbed);
   });
@@ -121,7 +122,9 @@ describe('what cannot be mended by beginning anew', () => {
     const [code] = await once(full, 'close');
     expect(code, stderr).toBe(3);
     expect(stderr).not.toContain('restart');
-    expect(stderr).toMatch(/^error: cannot write .* .*: .*$/m);
+    expect(stderr).toMatch(
+      /^error: cannot write .*: the file would be larger .*; the newest save is of step \d+: .*--resume .*full/m,
+    );
   });
 
   test('a run folder that was removed ends with exit code 3', async () => {

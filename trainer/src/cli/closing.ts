@@ -20,6 +20,9 @@ export function closingLines({ config, status, path, seeds, env }: ClosingOption
   ];
 }
 
+/** What goes on with a run. */
+export const resumeCommand = (path: string, env: NodeJS.ProcessEnv): string => `${startCommand(env)} --resume ${quoted(path)}`;
+
 /** As the user came here: by `npm start`, whose arguments follow `--`, by `npx`, or by name. */
 const startCommand = (env: NodeJS.ProcessEnv): string => {
   if (env['npm_lifecycle_event'] === 'start') return 'npm start --';

@@ -11,6 +11,7 @@ import { FolderRunStore } from '../supervisor/run-store.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { systemClock } from '../time.js';
 import { willUseGpu } from '../worker/device-choice.js';
+import { resumeCommand } from './closing.js';
 import type { Io } from './io.js';
 import { renderConfig } from './print-config.js';
 import { exitCodeOf, onSignals, type StopReason } from './signals.js';
@@ -31,6 +32,7 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
     listener: listenerOf(reporter, options, io),
     clock: systemClock,
     maxRestarts: options.run.maxRestarts,
+    resumeCommand: (path) => resumeCommand(path, io.env),
   });
   let checkpoints = 0;
   const unsubscribe = onSignals({

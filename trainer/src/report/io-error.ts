@@ -12,6 +12,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   ENOTDIR: `${DISK_CAUSES.ENOTDIR}; move it, or choose another folder with --out`,
   ENOENT: 'it does not exist; check the path',
   EISDIR: 'a folder stands where a file is needed; move it, or choose another folder with --out',
+  EFBIG: 'the file would be larger than it may be; raise the limit with "ulimit -f"',
   EMFILE: 'too many files are open; raise the limit with "ulimit -n"',
 };
 

@@ -13,6 +13,8 @@ export interface SupervisorOptions {
   readonly listener: Listener;
   readonly clock: Clock;
   readonly maxRestarts: number;
+  /** The command that goes on with a run, for people. */
+  readonly resumeCommand?: (path: string) => string;
 }
 
 type Failure = Extract<Outcome, { type: 'failed' }>;
@@ -53,7 +55,7 @@ export class Supervisor {
       while (true) {
         const outcome = await this.#try();
         if (outcome.type === 'done') return store.finished;
-        if (outcome.exitCode !== null) throw new TrainerError(outcome.message, outcome.exitCode as ExitCode);
+        if (outcome.exitCode !== null) throw this.#forTheUser(outcome.message, outcome.exitCode as ExitCode);
         if (this.#stopping)
           throw new TrainerError(`training failed while it was to stop: ${outcome.message}; ${this.#next}`, EXIT.tryAgain);
         this.#countFailure(outcome);
@@ -178,10 +180,25 @@ export class Supervisor {
     return new TrainerError(`${left}; ${this.#next}`, EXIT.tryAgain);
   }
 
+  /** What the machine lacks can be mended, and the run gone on with. */
+  #forTheUser(message: string, exitCode: ExitCode): TrainerError {
+    const { path } = this.#options.store;
+    const canGoOn = exitCode === EXIT.environment && path !== undefined && this.#newest !== undefined;
+    return new TrainerError(
+      canGoOn ? `${message}; the newest save is of step ${this.#saved}: ${this.#goOnWith(path)}` : message,
+      exitCode,
+    );
+  }
+
   /** What is left of the run, and how to go on. */
   get #next(): string {
     const { path } = this.#options.store;
     if (path === undefined || this.#newest === undefined) return 'nothing was trained: once the cause is mended, start again';
-    return `all up to step ${this.#saved} is saved in ${this.#newest}: once the cause is mended, trainer start --resume ${path}`;
+    return `all up to step ${this.#saved} is saved in ${this.#newest}: ${this.#goOnWith(path)}`;
+  }
+
+  #goOnWith(path: string): string {
+    const { resumeCommand = (run) => `trainer start --resume ${run}` } = this.#options;
+    return `once the cause is mended, ${resumeCommand(path)}`;
   }
 }
