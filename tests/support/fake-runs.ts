@@ -10,7 +10,7 @@ import { PROGRAM, runTrainer, startTrainer, temporaryFolder } from './trainer.js
 export type Fault = FakeFault;
 
 /** 97 images to train in batches of 8: 13 steps an epoch. */
-export const EPOCHS = 4;
+const EPOCHS = 4;
 export const STEPS = 13 * EPOCHS;
 export const TINY_CONFIG = { preset: 'full', depth: 8, width: 0.25, batchSize: 8, epochs: EPOCHS, workers: 2 } as const;
 const TINY_FLAGS = ['--preset', 'full', '--depth', '8', '--width', '0.25', '--batch-size', '8', '--epochs', `${EPOCHS}`];

@@ -11,7 +11,7 @@ export function childrenOf(pid: number): number[] {
 }
 
 /** Runs, and is no zombie. */
-export const isAlive = (pid: number): boolean => !['Z', 'X', undefined].includes(statOf(pid)?.state);
+const isAlive = (pid: number): boolean => !['Z', 'X', undefined].includes(statOf(pid)?.state);
 
 /** Milliseconds until all have ended. @throws where one has not within `ms` */
 export async function ended(pids: readonly number[], ms: number): Promise<number> {
