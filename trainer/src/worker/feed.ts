@@ -16,6 +16,11 @@ export interface FeedOptions {
   /** This rank's part of each batch is filled, of so many. */
   readonly rank: number;
   readonly ranks: number;
+  /**
+   * Ranks compute each part of a step together, so that all of them need as many. A batch with less than an example for each is the
+   * first rank's alone.
+   */
+  readonly together: boolean;
 }
 
 interface Slot {
@@ -36,8 +41,9 @@ export class BatchFeed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    const { height, width } = options.set;
-    const most = Math.ceil(options.plan.batchSize / options.ranks);
+    const { set, plan, ranks, together } = options;
+    const { height, width } = set;
+    const most = Math.max(Math.ceil(plan.batchSize / ranks), together ? ranks - 1 : 0);
     const slot = (): Slot => ({
       images: new Uint8Array(most * height * width * 3),
       labels: new Int32Array(most),
@@ -47,14 +53,15 @@ export class BatchFeed {
   }
 
   /**
-   * The batch of the step that follows `step` completed ones, in so many pieces, without those that have no examples; their
-   * memory stays until `prefetch(step + 2)`.
+   * The batch of the step that follows `step` completed ones, in so many pieces or as many as there are examples for; their memory
+   * stays until `prefetch(step + 2)`.
    */
-  take(step: number, pieces: number): Batch[] {
+  take(step: number, wanted: number): Batch[] {
     const began = performance.now();
     const slot = this.#fill(step);
     this.waitMs += performance.now() - began;
     const whole = { start: 0, count: this.#range(step).count };
+    const pieces = this.#piecesOf(step, wanted);
     return Array.from({ length: pieces }, (_, i) => partOf(whole, i, pieces))
       .filter(({ count }) => count > 0)
       .map((range) => this.#batch(slot, range));
@@ -65,6 +72,12 @@ export class BatchFeed {
     const before = this.fillMs;
     if (step < this.#options.plan.steps) this.#fill(step);
     return this.fillMs - before;
+  }
+
+  /** The batch of this step is the first rank's alone. */
+  isUndivided(step: number): boolean {
+    const { plan, ranks, together } = this.#options;
+    return together && plan.batch(step).count < ranks;
   }
 
   #fill(step: number): Slot {
@@ -96,7 +109,16 @@ export class BatchFeed {
   /** Where this rank's part of the batch lies in the epoch's order. */
   #range(step: number): Range {
     const { plan, rank, ranks } = this.#options;
-    return partOf(plan.batch(step), rank, ranks);
+    const batch = plan.batch(step);
+    if (this.isUndivided(step)) return rank === 0 ? batch : { ...batch, count: 0 };
+    return partOf(batch, rank, ranks);
+  }
+
+  #piecesOf(step: number, wanted: number): number {
+    const { plan, ranks, together } = this.#options;
+    if (!together || this.isUndivided(step)) return wanted;
+    // As many as the smallest share has examples.
+    return Math.min(wanted, Math.floor(plan.batch(step).count / ranks));
   }
 
   #orderOf(epoch: number): Uint32Array {

@@ -126,7 +126,8 @@ export class Rank {
     const { train, test } = this.#data!;
     const pad = pixels.mean.map(Math.round) as [number, number, number];
     const plan = new Plan(split.train.length, config);
-    const feed = new BatchFeed({ set: train, indices: split.train, plan, seed: config.seed, pad, rank, ranks });
+    const together = this.#norms.size > 0;
+    const feed = new BatchFeed({ set: train, indices: split.train, plan, seed: config.seed, pad, rank, ranks, together });
     this.#placed = { plan, feed, evaluator: new PartEvaluator(test, Math.ceil(config.batchSize / ranks)), request };
     return null;
   }
@@ -181,14 +182,15 @@ export class Rank {
     const left = (): number => Math.max(1, deadlineMs - (performance.now() - began));
     if (!exchange && only && batches.length === 1) return model.train(only, lr);
     const norms = this.#norms.get(model.side);
+    const { plan, feed } = this.#placed!;
     return model.trainShared({
       batches,
-      examples: this.#placed!.plan.batch(step).count,
+      examples: plan.batch(step).count,
       lr,
       exchange: exchange
         ? (contribution, into) => exchange.exchange(contribution, into, { step, deadlineMs: left() })
         : localExchange,
-      ...(norms && { syncExchange: norms.of({ step, deadlineMs }) }),
+      ...(norms && !feed.isUndivided(step) && { syncExchange: norms.of({ step, deadlineMs }) }),
     });
   }
 

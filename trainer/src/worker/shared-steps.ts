@@ -21,7 +21,10 @@ export interface SharedRequest {
   readonly lr: number;
   /** Writes the mean over all ranks into `into`; no array of either may be looked at once the promise settles. */
   readonly exchange: (contribution: Contribution, into: ExchangeMemory) => Promise<ExchangeTimes>;
-  /** Needed where norms are over all ranks: called in the middle of each part, as often and in the same order on every rank. */
+  /**
+   * Where norms are over all ranks: called in the middle of each part, as often and in the same order on every rank that has
+   * examples. Absent where this rank has all of them, whose norms are its own.
+   */
   readonly syncExchange?: SyncExchange;
 }
 
@@ -54,6 +57,13 @@ const FIRST_STATISTIC = 2;
 
 const RUNNING_MEAN = '.running_mean';
 
+/** What computes a part of a rank's examples. */
+interface PartGraphs {
+  readonly gradients: Compiled<Means>;
+  /** Adds to the sums. */
+  readonly accumulate: Compiled<Tensors>;
+}
+
 export class SharedSteps {
   readonly layout: ExchangeLayout;
   /** What norms exchange in the middle of a step, where they are over all ranks. */
@@ -62,8 +72,9 @@ export class SharedSteps {
   readonly #trained: Trained;
   /** Norms with their channels, in the order of `exact`. */
   readonly #norms: readonly (readonly [name: string, channels: number])[];
-  readonly #gradients: Compiled<Means>;
-  readonly #accumulate: Compiled<Tensors>;
+  /** By norms of this rank's own parts, and by those over all ranks. */
+  readonly #own: PartGraphs;
+  readonly #together: PartGraphs | undefined;
   readonly #takeSums: Compiled<Means>;
   readonly #apply: Compiled<{ norms: tf.Tensor2D }>;
   readonly #share = { shape: [], dtype: 'float32', data: new Float32Array(1) } as const;
@@ -71,7 +82,6 @@ export class SharedSteps {
   #sums: Readonly<Record<string, tf.Variable>> | undefined;
   /** A step that failed has left something in the sums. */
   #sumsAreSpoiled = false;
-  readonly #syncNorm: SyncNorm | undefined;
   /** How norms exchange in this step, and the examples of its parts, that which is computed just now at the front. */
   #sync: { readonly exchange: SyncExchange; readonly examples: number[] } | undefined;
 
@@ -85,15 +95,13 @@ export class SharedSteps {
       .map(([name, { size }]) => [name.slice(0, -RUNNING_MEAN.length), size]);
     const exact = this.#norms.reduce((sum, [, channels]) => sum + 2 * channels, FIRST_STATISTIC);
     this.layout = { gradients: Object.values(velocities).map((v) => v.size), exact: [exact] };
-    this.#syncNorm = this.#norms.length > 0 ? syncNorm : undefined;
-    this.syncLayout = this.#syncNorm && syncLayout(Math.max(...this.#norms.map(([, channels]) => channels)));
-    const jit: JitOptions = this.#syncNorm ? { ...options, onExchange: (...sent) => this.#synchronize(...sent) } : options;
-    const named = (part: string): JitOptions => ({ ...jit, name: `${model.side}_${part}` });
-    this.#gradients = session.jit((inputs: BatchInputs) => this.#meansOf(inputs), named('gradients'));
-    this.#accumulate = session.jit(
-      (inputs: BatchInputs & { share: tf.Scalar }) => this.#accumulateStep(inputs),
-      named('accumulate'),
-    );
+    const named = (part: string): JitOptions => ({ ...options, name: `${model.side}_${part}` });
+    this.#own = this.#partGraphs(named);
+    if (syncNorm && this.#norms.length > 0) {
+      this.syncLayout = syncLayout(Math.max(...this.#norms.map(([, channels]) => channels)));
+      const onExchange: JitOptions['onExchange'] = (...sent) => this.#synchronize(...sent);
+      this.#together = this.#partGraphs((part) => ({ ...named(`sync_${part}`), onExchange }), syncNorm);
+    }
     this.#takeSums = session.jit(() => this.#takeSumsStep(), named('sums'));
     this.#apply = session.jit((inputs: ApplyInputs) => this.#applyStep(inputs), named('apply'));
   }
@@ -102,7 +110,7 @@ export class SharedSteps {
   async run(request: SharedRequest, pixels: Pixels, norms: HostTensor): Promise<SharedOutcome> {
     const { batches, examples, lr, exchange } = request;
     const began = performance.now();
-    this.#sync = this.#syncNorm && syncOf(request);
+    this.#sync = this.#together && syncOf(request);
     const fed = this.#fed();
     const into = this.#memory(fed);
     let computed = began;
@@ -121,6 +129,21 @@ export class SharedSteps {
 
   dispose(): void {
     for (const sum of Object.values(this.#sums ?? {})) sum.dispose();
+  }
+
+  #partGraphs(named: (part: string) => JitOptions, syncNorm?: SyncNorm): PartGraphs {
+    return {
+      gradients: this.#session.jit((inputs: BatchInputs) => this.#meansOf(inputs, syncNorm), named('gradients')),
+      accumulate: this.#session.jit(
+        (inputs: BatchInputs & { share: tf.Scalar }) => this.#accumulateStep(inputs, syncNorm),
+        named('accumulate'),
+      ),
+    };
+  }
+
+  /** Of this step. */
+  get #parts(): PartGraphs {
+    return this.#sync ? this.#together! : this.#own;
   }
 
   /** A rank's own means of a norm become those of all ranks. Each part's exchanges are counted from 0. */
@@ -142,7 +165,7 @@ export class SharedSteps {
     if (batches.length > 1) return this.#accumulated(batches, { pixels, examples, use });
     const [only] = batches;
     // Of a rank without examples the others look at no memory.
-    return only ? this.#gradients.runLending({ ...only, ...pixels }, use) : share({ ...unused, examples });
+    return only ? this.#parts.gradients.runLending({ ...only, ...pixels }, use) : share({ ...unused, examples });
   }
 
   async #accumulated<T>(
@@ -154,7 +177,7 @@ export class SharedSteps {
     this.#sumsAreSpoiled = true;
     for (const batch of batches) {
       this.#share.data[0] = batch.labels.data.length / examples;
-      await this.#accumulate.runAsync({ ...batch, ...pixels, share: this.#share });
+      await this.#parts.accumulate.runAsync({ ...batch, ...pixels, share: this.#share });
     }
     return await this.#takeSums.runLending({}, (sums) => {
       this.#sumsAreSpoiled = false;
@@ -178,10 +201,10 @@ export class SharedSteps {
   }
 
   /** The batch's gradients and `exact`; times `share`, where given. */
-  #meansOf({ share, ...inputs }: BatchInputs & { share?: tf.Scalar }): Means {
+  #meansOf({ share, ...inputs }: BatchInputs & { share?: tf.Scalar }, syncNorm: SyncNorm | undefined): Means {
     const statistics = new Map<string, BatchStatistics>();
     const { loss, correct, gradients } = gradientsOf(this.#trained, inputs, {
-      training: { onStatistics: (norm, seen) => statistics.set(norm, seen), ...this.#normalize(share) },
+      training: { onStatistics: (norm, seen) => statistics.set(norm, seen), ...normalize(syncNorm, share) },
       ...(share && { factor: share }),
     });
     const perNorm = this.#norms.flatMap(([norm]) => [statistics.get(norm)!.mean, statistics.get(norm)!.variance]);
@@ -191,14 +214,8 @@ export class SharedSteps {
     return { ...gradients, exact: share ? tf.mul(exact, share) : exact };
   }
 
-  #normalize(share?: tf.Scalar): Pick<TrainingPass, 'normalize'> {
-    if (!this.#syncNorm) return {};
-    const options = { ...this.#syncNorm, ...(share && { share }) };
-    return { normalize: (x, scale, offset) => syncBatchNorm(x, scale, offset, options) };
-  }
-
-  #accumulateStep(inputs: BatchInputs & { share: tf.Scalar }): Tensors {
-    for (const [name, mean] of Object.entries(this.#meansOf(inputs))) {
+  #accumulateStep(inputs: BatchInputs & { share: tf.Scalar }, syncNorm: SyncNorm | undefined): Tensors {
+    for (const [name, mean] of Object.entries(this.#meansOf(inputs, syncNorm))) {
       const sum = this.#sums![name]!;
       sum.assign(tf.add(sum, mean));
     }
@@ -245,10 +262,12 @@ export class SharedSteps {
   }
 }
 
-/** @throws Error where this rank cannot take part: the others would wait for it. */
-function syncOf({ batches, syncExchange }: SharedRequest): { exchange: SyncExchange; examples: number[] } {
-  if (!syncExchange) throw new Error('norms over all ranks have no exchange: give the step a syncExchange');
-  if (batches.length === 0)
-    throw new Error('norms over all ranks need an example of each: make the batch at least as large as the number of ranks');
-  return { exchange: syncExchange, examples: [0, ...batches.map(({ labels }) => labels.data.length)] };
+function normalize(syncNorm: SyncNorm | undefined, share: tf.Scalar | undefined): Pick<TrainingPass, 'normalize'> {
+  if (!syncNorm) return {};
+  const options = { ...syncNorm, ...(share && { share }) };
+  return { normalize: (x, scale, offset) => syncBatchNorm(x, scale, offset, options) };
+}
+
+function syncOf({ batches, syncExchange }: SharedRequest): { exchange: SyncExchange; examples: number[] } | undefined {
+  return syncExchange && { exchange: syncExchange, examples: [0, ...batches.map(({ labels }) => labels.data.length)] };
 }
