@@ -37,18 +37,17 @@ interface StoreOptions {
   readonly upToStep?: number;
 }
 
-/** Removes checkpoints and commits of later steps. Returns the store of what is left. */
+/** Removes checkpoints and commits of later steps. */
 export async function dropCheckpointsAfter(
   fileSystem: FileSystem,
   runPath: string,
   options: Required<StoreOptions>,
-): Promise<CheckpointStore> {
-  const store = await openStore(fileSystem, runPath, options);
+): Promise<void> {
+  await openStore(fileSystem, runPath, options);
   if ((await fileSystem.list(runPath)).includes(RUN_FILES.commits)) await openCommitStore(fileSystem, runPath, options.upToStep);
-  return store;
 }
 
-export const openStore = (fileSystem: FileSystem, runPath: string, options: StoreOptions): Promise<CheckpointStore> =>
+const openStore = (fileSystem: FileSystem, runPath: string, options: StoreOptions): Promise<CheckpointStore> =>
   CheckpointStore.open({ fileSystem, folder: path.join(runPath, RUN_FILES.checkpoints), ...options });
 
 const openCommitStore = (fileSystem: FileSystem, runPath: string, upToStep = Number.POSITIVE_INFINITY) =>

@@ -68,8 +68,6 @@ export interface RunFolder {
    * steps are removed, TensorBoard and metadata.json are told. Nobody else may be writing the run's checkpoints.
    */
   rewind(step: number): Promise<void>;
-  /** Writes checkpoints/<step>/, moves `last` (and `best`), removes those beyond `keep`; `last` and `best` always stay. Returns its path. */
-  saveCheckpoint(checkpoint: Checkpoint, options: { readonly best: boolean }): Promise<string>;
   /** Writes summary.json now; the other files at the end. */
   summarize(summary: RunSummary): Promise<void>;
   /**

@@ -3,8 +3,7 @@ import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { MetricRecord, RunSummary } from '@trainer/protocol';
 import { writeAll, writeAtomically } from './atomic.js';
-import type { CheckpointStore } from './checkpoint-store.js';
-import type { Checkpoint, RunFolder } from './contract.js';
+import type { RunFolder } from './contract.js';
 import type { EventFiles } from './event-files.js';
 import { type FileSystem, makeFolders, type OpenFile } from './file-system.js';
 import { ioError } from './io-error.js';
@@ -15,12 +14,6 @@ import { SerialQueue } from './serial-queue.js';
 /** How long records may wait in memory. */
 const WRITE_EVERY_MS = 1000;
 
-/** What begins anew where a run goes on from an earlier step. */
-export interface Course {
-  readonly events: EventFiles;
-  readonly checkpoints: CheckpointStore;
-}
-
 /** What an open run holds; it closes all of it. */
 export interface OpenRunParts {
   readonly fileSystem: FileSystem;
@@ -28,9 +21,9 @@ export interface OpenRunParts {
   readonly name: string;
   readonly log: OpenFile;
   readonly metrics: OpenFile;
-  readonly course: Course;
-  /** Removes what lies behind this step, and begins a new course from it. */
-  readonly goBack: (step: number) => Promise<Course>;
+  readonly events: EventFiles;
+  /** Removes what lies behind this step; what TensorBoard is told from there. */
+  readonly goBack: (step: number) => Promise<EventFiles>;
   readonly summaryPath: string;
   /** Makes the files that follow from the others; called once, when those are complete. */
   readonly derive: (summary: RunSummary | undefined) => Promise<void>;
@@ -52,10 +45,10 @@ export class OpenRun implements RunFolder {
   /** Once something recorded is lost, the files are no longer the truth: nothing may report success again. */
   private failure: { readonly error: unknown } | undefined;
   private closed: Promise<void> | undefined;
-  private course: Course;
+  private events: EventFiles;
 
   constructor(private readonly parts: OpenRunParts) {
-    this.course = parts.course;
+    this.events = parts.events;
     this.path = parts.path;
     this.name = parts.name;
   }
@@ -85,20 +78,12 @@ export class OpenRun implements RunFolder {
     return this.queue.run(() => this.writeSynced());
   }
 
-  saveCheckpoint(checkpoint: Checkpoint, options: { readonly best: boolean }): Promise<string> {
-    return this.queue.run(async () => {
-      // A checkpoint that survives a loss of power finds its metrics there too.
-      await this.writeSynced();
-      return this.guarded('write a checkpoint in', () => this.course.checkpoints.save(checkpoint, options));
-    });
-  }
-
   rewind(step: number): Promise<void> {
     return this.queue.run(async () => {
       await this.write();
       await this.guarded('go back in', async () => {
-        await this.course.events.close();
-        this.course = await this.parts.goBack(step);
+        await this.events.close();
+        this.events = await this.parts.goBack(step);
       });
     });
   }
@@ -157,7 +142,7 @@ export class OpenRun implements RunFolder {
       if (lines.length > 0) await writeAll(parts.log, Buffer.from(lines.join('')));
       if (this.rankLines.size > 0) await this.writeRankLogs();
       if (records.length > 0) await writeAll(parts.metrics, Buffer.from(records.map(encodeMetric).join('')));
-      await this.course.events.append(records);
+      await this.events.append(records);
     } catch (error) {
       this.failure = { error: ioError('write the metrics of', parts.path, error) };
       throw this.failure.error;
@@ -196,8 +181,7 @@ export class OpenRun implements RunFolder {
   /** Every part is released, whatever becomes of the others. */
   private async release(): Promise<void> {
     const { log, metrics, unlock } = this.parts;
-    const { events } = this.course;
-    const results = await Promise.allSettled([log.close(), metrics.close(), events.close(), unlock()]);
+    const results = await Promise.allSettled([log.close(), metrics.close(), this.events.close(), unlock()]);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }

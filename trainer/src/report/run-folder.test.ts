@@ -6,7 +6,7 @@ import type { MetricRecord, RunSummary, TrainingState } from '@trainer/protocol'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { openCheckpoints, openCommits } from './checkpoints.js';
-import type { CreateRunOptions, RunFolder, RunMetadata } from './contract.js';
+import type { Checkpoint, CreateRunOptions, RunFolder, RunMetadata } from './contract.js';
 import { FaultyFileSystem, systemError, unsyncedFileSystem } from './faulty-file-system.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { findResumable } from './resume.js';
@@ -46,6 +46,11 @@ const keep = (run: RunFolder): RunFolder => {
 };
 const create = async (options: Partial<CreateRunOptions> = {}, fileSystem = unsyncedFileSystem): Promise<RunFolder> =>
   keep(await createRun({ out, config: testConfig(), metadata, ...options }, fileSystem));
+/** As whoever trains, beside the open run. */
+const save = async (run: RunFolder, checkpoint: Checkpoint): Promise<void> => {
+  await run.sync();
+  await (await openCheckpoints({ runPath: run.path, keep: 3 }, unsyncedFileSystem)).save(checkpoint, { best: false });
+};
 const read = (run: RunFolder, file: string): Promise<string> => fs.readFile(path.join(run.path, file), 'utf8');
 const json = async (run: RunFolder, file: string): Promise<unknown> => JSON.parse(await read(run, file));
 const record = (step: number, values: Partial<MetricRecord> = {}): MetricRecord => ({
@@ -217,7 +222,7 @@ describe('what is recorded', () => {
     await expect(run.flush()).rejects.toMatchObject(lost);
     full = false;
     await expect(run.flush()).rejects.toMatchObject(lost);
-    await expect(run.saveCheckpoint(testCheckpoint(1), { best: false })).rejects.toMatchObject(lost);
+    await expect(run.sync()).rejects.toMatchObject(lost);
     await expect(run.close()).rejects.toMatchObject(lost);
     // The folder was given back all the same.
     expect((await fs.readdir(run.path)).filter((name) => name.startsWith('.writer'))).toEqual([]);
@@ -232,7 +237,6 @@ describe('the end of a run', () => {
     await run.close();
     await run.close();
     expect((await fs.readdir(run.path)).sort()).toEqual([
-      'checkpoints',
       'config.yaml',
       'gradients.npz',
       'metadata.json',
@@ -267,7 +271,7 @@ describe('going on', () => {
     const run = await create({ name });
     for (const step of [1, 2]) {
       run.record([record(step)]);
-      await run.saveCheckpoint(testCheckpoint(step), { best: false });
+      await save(run, testCheckpoint(step));
     }
     run.record([record(3)]);
     await run.close();
@@ -282,7 +286,7 @@ describe('going on', () => {
     const run = keep(await reopenRun(found, unsyncedFileSystem));
     expect(await steps(run)).toEqual([1, 2]);
     run.record([record(3)]);
-    await run.saveCheckpoint(testCheckpoint(3), { best: false });
+    await save(run, testCheckpoint(3));
     expect(await steps(run)).toEqual([1, 2, 3]);
   });
 
@@ -326,7 +330,7 @@ describe('going on', () => {
   test('with a run from before there were several ranks', async () => {
     const run = await create({ name: 'old' });
     const { lrFactor: _, ranks: __, ...state } = testCheckpoint(1).state;
-    await run.saveCheckpoint({ ...testCheckpoint(1), state: state as TrainingState }, { best: false });
+    await save(run, { ...testCheckpoint(1), state: state as TrainingState });
     await run.close();
     const config = (await read(run, 'config.yaml')).split('\n');
     const without = config.filter((line) => !/^(workers|gpus|wire|accumulate|sync_?bn)/i.test(line));
@@ -511,7 +515,7 @@ describe('checkpoints that another process writes', () => {
 describe('two writers', () => {
   const found = async () => {
     const run = await create({ name: 'run' });
-    await run.saveCheckpoint(testCheckpoint(1), { best: false });
+    await save(run, testCheckpoint(1));
     return { run, resumable: await findResumable(out, 'run', () => undefined) };
   };
   const lock = (folder: string, owner: string) => fs.writeFile(path.join(folder, `.writer-${owner}`), '');

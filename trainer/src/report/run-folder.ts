@@ -127,13 +127,13 @@ async function openRun({ fileSystem, folder, config, metadata, upToStep }: OpenO
     const metrics = await opened(RUN_FILES.metrics);
     const history = new History({ fileSystem, folder, keep: config.keep, metrics }, metadata);
     if (upToStep !== undefined) await writeAtomically(fileSystem, path.join(folder, RUN_FILES.config), encodeConfig(config));
-    const course = await (upToStep === undefined ? history.begin() : history.goBack(upToStep));
-    undo.push(() => course.events.close());
+    const events = await (upToStep === undefined ? history.begin() : history.goBack(upToStep));
+    undo.push(() => events.close());
     const log = await opened(RUN_FILES.log);
     // The names of the files just made; checkpoints and syncs of their contents count on them.
     await fileSystem.syncFolder(folder);
     return new OpenRun({
-      ...{ fileSystem, path: folder, name, log, metrics, course, unlock },
+      ...{ fileSystem, path: folder, name, log, metrics, events, unlock },
       goBack: (step) => history.goBack(step),
       summaryPath: path.join(folder, RUN_FILES.summary),
       derive: (summary) => writeDerivedFiles({ fileSystem, folder, name, config, metadata: history.metadata, summary }),

@@ -7,7 +7,7 @@ import type { Device, DeviceDescription, DeviceModel, SharedOutcome, SharedStep 
 import { type Engine, openEngine } from './engine.js';
 import { createLearner, createModels, initialValues } from './pair.js';
 import type { BuildRequest } from './rank-protocol.js';
-import { restoreSnapshot, takeSharedSnapshot } from './snapshot.js';
+import { restoreSnapshot, takeSnapshot } from './snapshot.js';
 import type { Batch, LayerNorms, Learner, StepOutcome } from './step.js';
 
 export interface SessionDeviceOptions {
@@ -97,7 +97,7 @@ class SessionModel implements DeviceModel {
   }
 
   snapshot(into?: ModelTensors): ModelTensors {
-    return takeSharedSnapshot(this.#session, this.#learner, into);
+    return takeSnapshot(this.#session, this.#learner, into);
   }
 
   restore(snapshot: ModelTensors, source: string): void {

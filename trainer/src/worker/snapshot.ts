@@ -1,5 +1,4 @@
 // A model's tensors out of a session and back into it: what checkpoints hold.
-import { createHash } from 'node:crypto';
 import type * as tf from '@tensorflow/tfjs-core';
 import { usageError } from '../errors.js';
 import type { Session } from '../jit/contract.js';
@@ -10,13 +9,8 @@ import type { Learner } from './step.js';
 
 type Tensors = Readonly<Record<string, FloatTensor>>;
 
-/** Copies of all values and velocities. */
-export function takeSnapshot(session: Session, { values, velocities }: Learner): ModelTensors {
-  return { values: readAll(session, values), velocities: readAll(session, velocities) };
-}
-
 /** Copies of all values and velocities in memory that threads share: that of `into`, an earlier result, or new. */
-export function takeSharedSnapshot(session: Session, { values, velocities }: Learner, into?: ModelTensors): ModelTensors {
+export function takeSnapshot(session: Session, { values, velocities }: Learner, into?: ModelTensors): ModelTensors {
   const shared = into ?? { values: sharedMemory(values), velocities: sharedMemory(velocities) };
   readInto(session, values, shared.values);
   readInto(session, velocities, shared.velocities);
@@ -43,19 +37,6 @@ function readInto(session: Session, variables: ParameterRecord<tf.Variable>, ten
 export function restoreSnapshot(session: Session, learner: Learner, snapshot: ModelTensors, source: string): void {
   writeAll(session, learner.values, snapshot.values, source);
   writeAll(session, learner.velocities, snapshot.velocities, source);
-}
-
-/** Puts first values in place, and the optimizer back to its start. */
-export function resetLearner(session: Session, { values, velocities }: Learner, initial: ParameterRecord<InitialValue>): void {
-  writeAll(session, values, initial, 'the initial values');
-  const zeros = Object.entries(velocities).map(([name, { shape, size }]) => [name, { shape, data: new Float32Array(size) }]);
-  writeAll(session, velocities, Object.fromEntries(zeros) as Tensors, 'the initial velocities');
-}
-
-function readAll(session: Session, variables: ParameterRecord<tf.Variable>): Tensors {
-  const names = Object.keys(variables);
-  const data = session.read(names.map((name) => variables[name]!)) as Float32Array[];
-  return Object.fromEntries(names.map((name, i) => [name, { shape: variables[name]!.shape, data: data[i]! }]));
 }
 
 function writeAll(session: Session, variables: ParameterRecord<tf.Variable>, tensors: Tensors, source: string): void {
@@ -88,14 +69,4 @@ function assertFits(name: string, shape: readonly number[], tensor: FloatTensor 
   if (!tensor) throw usageError(`${source} lacks ${name}: it is of another model`);
   if (tensor.shape.join() !== shape.join())
     throw usageError(`${source} has ${name} of shape [${tensor.shape}], the model wants [${shape}]: it is of another model`);
-}
-
-/** SHA-256 (hex) over names, shapes and bytes: equal for runs that started from the same weights. */
-export function hashOfValues(values: ParameterRecord<InitialValue>): string {
-  const hash = createHash('sha256');
-  for (const name of Object.keys(values).sort()) {
-    const { shape, data } = values[name]!;
-    hash.update(`${name}[${shape}]\0`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest('hex');
 }
