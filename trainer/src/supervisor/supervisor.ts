@@ -54,7 +54,7 @@ export class Supervisor {
     try {
       while (true) {
         const outcome = await this.#try();
-        if (outcome.type === 'done') return store.finished;
+        if (outcome.type === 'done' || this.#isDone) return store.finished;
         if (outcome.exitCode !== null) throw this.#forTheUser(outcome.message, outcome.exitCode as ExitCode);
         if (this.#stopping)
           throw new TrainerError(`training failed while it was to stop: ${outcome.message}; ${this.#next}`, EXIT.tryAgain);
@@ -65,6 +65,13 @@ export class Supervisor {
       this.#controls.end(this.#step);
       await store.fail();
     }
+  }
+
+  /** Nothing is left to train, whatever the coordinator failed of when it had finished. */
+  get #isDone(): boolean {
+    const { start, store } = this.#options;
+    const last = store.finished.at(-1);
+    return last !== undefined && (last.status !== 'finished' || store.finished.length >= start.run.seeds);
   }
 
   /** One coordinator, from its start to its end. */
@@ -85,9 +92,11 @@ export class Supervisor {
       onControl: (id, reply) => this.#controls.tookEffect(id, reply),
     });
     this.#attempt = attempt;
+    const outcome = attempt.outcome();
+    // After the start that it sends: before that, nobody there listens for them.
     for (const control of this.#controls.waiting) attempt.control(control);
     try {
-      return await attempt.outcome();
+      return await outcome;
     } finally {
       this.#attempt = undefined;
     }
@@ -105,7 +114,7 @@ export class Supervisor {
       run: { ...start.run, resume: last || path !== undefined ? null : start.run.resume },
       firstSeed: finished.length,
       restart: path === undefined ? null : { path },
-      replay: path === undefined ? [] : this.#controls.effects,
+      replay: this.#controls.effects,
     };
   }
 
