@@ -66,6 +66,8 @@ export interface DeviceModel {
 
 export interface Device {
   readonly description: DeviceDescription;
+  /** It does not feel what this thread does: the models' exchanges are better made while it computes. */
+  readonly overlaps: boolean;
   /** Makes the models of a configuration; once. @throws TrainerError (usage) where the configuration fits no model */
   build(request: BuildRequest, ranks: number): readonly DeviceModel[];
   close(): void;

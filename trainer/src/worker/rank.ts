@@ -9,6 +9,7 @@ import type { Device, DeviceModel, SharedOutcome } from './device.js';
 import { PartEvaluator } from './evaluation.js';
 import { BatchFeed } from './feed.js';
 import { localExchange } from './local-exchange.js';
+import { overlapped, type Step } from './overlap.js';
 import { Plan, partOf } from './plan.js';
 import { timeSteps } from './quick.js';
 import type {
@@ -44,6 +45,9 @@ interface Placed {
 
 /** A result that comes within this time after the next batch is filled was there before. */
 const SETTLED_MS = 0.3;
+
+/** What an exchange is made by. */
+type Around = Parameters<Step<SideStep>>[0];
 
 type Handlers = { [C in RankCall]: (request: RankCalls[C]['request']) => Promise<RankCalls[C]['reply']> };
 
@@ -136,20 +140,57 @@ export class Rank {
     const { feed, request: run } = this.#placed!;
     const before = { fillMs: feed.fillMs, waitMs: feed.waitMs };
     const batches = feed.take(request.step, run.config.accumulate);
+    const sides = this.#overlaps ? await this.#together(batches, request) : await this.#inTurn(batches, request);
+    return { sides, input: difference(feed, before) };
+  }
+
+  /** Norms over all ranks have exchanges of their own, in the middle of a step. */
+  get #overlaps(): boolean {
+    return this.#device!.overlaps && this.#models.length === 2 && this.#exchanges.size === 2 && this.#norms.size === 0;
+  }
+
+  async #inTurn(batches: readonly Batch[], request: StepRequest): Promise<SideStep[]> {
     const sides: SideStep[] = [];
     for (const model of this.#models) {
       const side = await this.#trainSide(model, batches, request);
       sides.push(side);
       if (side.trouble !== undefined) break;
     }
-    return { sides, input: difference(feed, before) };
+    return sides;
+  }
+
+  /** Both models, overlapped. The time until the first one's exchange has ended is the first one's. */
+  async #together(batches: readonly Batch[], request: StepRequest): Promise<SideStep[]> {
+    const [first, second] = this.#models as readonly [DeviceModel, DeviceModel];
+    const began = performance.now();
+    let exchanged = began;
+    const [one, two] = await overlapped<SideStep>(
+      (around) =>
+        this.#trainSide(first, batches, request, (exchange) =>
+          around(async () => {
+            const times = await exchange();
+            exchanged = performance.now();
+            return times;
+          }),
+        ),
+      (around) => this.#trainSide(second, batches, request, around),
+    );
+    return [
+      { ...one, stepMs: exchanged - began },
+      { ...two, stepMs: performance.now() - exchanged },
+    ];
   }
 
   /** One model's step. The next batch is filled while the device computes; the time is the device's. */
-  async #trainSide(model: DeviceModel, batches: readonly Batch[], request: StepRequest): Promise<SideStep> {
+  async #trainSide(
+    model: DeviceModel,
+    batches: readonly Batch[],
+    request: StepRequest,
+    around: Around = (exchange) => exchange(),
+  ): Promise<SideStep> {
     const { feed } = this.#placed!;
     const began = performance.now();
-    const running = this.#train(model, batches, request);
+    const running = this.#train(model, batches, request, around);
     const fillMs = feed.prefetch(request.step + 1);
     const filled = performance.now();
     const outcome = await running;
@@ -175,6 +216,7 @@ export class Rank {
     model: DeviceModel,
     batches: readonly Batch[],
     { lr, step, deadlineMs }: StepRequest,
+    around: Around,
   ): Promise<StepOutcome | SharedOutcome> {
     const began = performance.now();
     const exchange = this.#exchanges.get(model.side);
@@ -188,7 +230,7 @@ export class Rank {
       examples: plan.batch(step).count,
       lr,
       exchange: exchange
-        ? (contribution, into) => exchange.exchange(contribution, into, { step, deadlineMs: left() })
+        ? (contribution, into) => around(() => exchange.exchange(contribution, into, { step, deadlineMs: left() }))
         : localExchange,
       ...(norms && !feed.isUndivided(step) && { syncExchange: norms.of({ step, deadlineMs }) }),
     });

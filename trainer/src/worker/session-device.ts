@@ -36,12 +36,15 @@ export async function openSessionDevice(options: SessionDeviceOptions): Promise<
 
 class SessionDevice implements Device {
   readonly description: DeviceDescription;
+  readonly overlaps: boolean;
   readonly #session: Session;
   #learners: Learner[] = [];
 
   constructor({ session, library, device, gpu, fastBf16 }: Engine, name: string | undefined) {
     this.#session = session;
     this.description = { engine: session.engine, library, device: name ?? device, gpu, fastBf16 };
+    // A CPU's cores are as busy with the one as with the other.
+    this.overlaps = gpu;
   }
 
   build({ config, classes, train }: BuildRequest, ranks: number): DeviceModel[] {

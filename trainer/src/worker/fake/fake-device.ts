@@ -37,12 +37,14 @@ interface Settings {
 
 class FakeDevice implements Device {
   readonly description = DESCRIPTION;
+  readonly overlaps: boolean;
   readonly #pair: Pair;
   readonly #settings: Settings;
 
   constructor(pair: Pair, settings: Settings) {
     this.#pair = pair;
     this.#settings = settings;
+    this.overlaps = settings.options.idle ?? false;
   }
 
   build({ config, classes, train }: BuildRequest): DeviceModel[] {
