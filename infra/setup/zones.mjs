@@ -45,7 +45,10 @@ export const RULES = [
   onlyKnows('data', [], 'data knows neither who trains nor who asks'),
   onlyKnows('allreduce', [], 'the exchange knows neither who trains nor what'),
   onlyKnows('link', [], 'channels know neither who speaks nor of what'),
-  onlyKnows('simulation', ['allreduce', 'link'], 'the simulation knows channels and exchanges, not who uses them'),
+  {
+    ...onlyKnows('simulation', ['allreduce', 'link'], 'time, channels and exchanges are simulated whoever uses them'),
+    from: { path: '^trainer/src/simulation/[^/]+$' },
+  },
   onlyKnows('report', [], 'reports know neither who trains nor who asks'),
   onlyKnows(
     'worker',

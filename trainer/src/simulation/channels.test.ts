@@ -56,6 +56,18 @@ group('a simulated channel', () => {
     expect(replies).toEqual(['hello']);
   });
 
+  it('keeps messages in order that arrive at one time, however they are held up', async () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const { clock, a, received } = line({ delayMs: [0.1, 0.7], slow: { probability: 0.3, ms: 200 }, window: 1000 }, seed);
+      for (const n of NUMBERS.slice(0, 30)) {
+        void a.send(n);
+        await clock.advance(0.1 * (n % 7));
+      }
+      await clock.advance(1000);
+      expect(received).toEqual(NUMBERS.slice(0, 30));
+    }
+  });
+
   it('lets senders wait while many messages are under way', async () => {
     const { clock, a } = line({ delayMs: [10, 10], window: 4 });
     const fates = NUMBERS.slice(0, 5).map((n) => fate(a.send(n)));

@@ -45,6 +45,8 @@ export interface SimulatedPair<A, B> {
    * arrives, then the other end is closed.
    */
   crash(end: 'a' | 'b'): void;
+  /** The process at one end is stuck: that end hears and says nothing more, which nobody is told of before it crashes. */
+  freeze(end: 'a' | 'b'): void;
   /** The connection breaks: both ends are closed, after some of what was under way. */
   sever(): void;
 }
@@ -63,7 +65,7 @@ export function simulatedChannelPair<A, B>(options: ChannelPairOptions): Simulat
   };
   a.onSever = sever;
   b.onSever = sever;
-  return { a, b, sever, crash: (end) => (end === 'a' ? a : b).crash() };
+  return { a, b, sever, crash: (end) => (end === 'a' ? a : b).crash(), freeze: (end) => (end === 'a' ? a : b).freeze() };
 }
 
 /** Something on its way to the other end. */
@@ -89,6 +91,7 @@ class End<Out, In> implements Channel<Out, In> {
   #unheard: In[] | undefined = [];
   #reason: CloseReason | undefined;
   #dead = false;
+  #crashed = false;
   /** Nothing more will arrive. */
   ended = false;
   readonly #underWay = new Set<Parcel>();
@@ -134,11 +137,17 @@ class End<Out, In> implements Channel<Out, In> {
     this.#sendEnd({ by: 'peer', message: 'the other end closed the connection' });
   }
 
-  crash(): void {
-    if (this.#dead) return;
-    this.#options.trace.add(`${this.#name} crashes`);
+  freeze(): void {
+    this.#options.trace.add(`${this.#name} is stuck`);
     this.#dead = true;
     this.#waiting = [];
+  }
+
+  crash(): void {
+    if (this.#crashed) return;
+    this.#crashed = true;
+    this.freeze();
+    this.#options.trace.add(`${this.#name} crashes`);
     const broken = this.#options.random.below(4) === 0;
     this.lose(
       broken
@@ -187,11 +196,11 @@ class End<Out, In> implements Channel<Out, In> {
       this.#lastArrival = arrival;
     }
     const parcel: Parcel = {
-      cancel: clock.laterExactly(() => {
+      cancel: clock.at(() => {
         this.#underWay.delete(parcel);
         this.#letSendersGo();
         arrive();
-      }, arrival - clock.now()),
+      }, arrival),
     };
     this.#underWay.add(parcel);
   }

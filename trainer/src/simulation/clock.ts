@@ -50,7 +50,12 @@ export class SimulatedClock implements Clock {
 
   /** For what is no timer, such as the arrival of a message: any delay, never late. */
   laterExactly(callback: () => void, ms: number): () => void {
-    const timer: Timer = { time: this.#now + ms, order: this.#set++, callback };
+    return this.at(callback, this.#now + ms);
+  }
+
+  /** At a time, which no sum rounds: what is set for one time happens in the order it was set. */
+  at(callback: () => void, time: number): () => void {
+    const timer: Timer = { time, order: this.#set++, callback };
     this.#push(timer);
     this.#pending++;
     return () => {
