@@ -37,7 +37,7 @@ export async function crashTrial(runs: FakeRuns, undisturbed: RunRead, seed: num
     kind === 'kill-outside' ? [] : [{ do: kind, rank: random.below(2), phase: phases[random.below(phases.length)]!, step, once }];
   let killedAt: number | undefined;
   const run = await supervise({
-    ...{ runs, out, faults: fault, commitEvery: COMMIT_EVERY },
+    ...{ runs, out, faults: fault, commitEvery: COMMIT_EVERY, deadline: frozen ? 1 : 60 },
     onEvent: (event, hand) => {
       if (kind !== 'kill-outside' || event.type !== 'step' || event.position.step !== step || killedAt !== undefined) return;
       killedAt = Date.now();

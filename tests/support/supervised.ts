@@ -43,7 +43,7 @@ export interface Supervised {
 
 /** Resolves once the run has ended, whatever it ended by. */
 export async function supervise(options: SupervisedOptions): Promise<Supervised> {
-  const { runs, out, faults, stepMs, deadline = 1, commitEvery = 0.1, maxRestarts = 3, onEvent } = options;
+  const { runs, out, faults, stepMs, deadline = 60, commitEvery = 0.1, maxRestarts = 3, onEvent } = options;
   const heard: Heard[] = [];
   const warnings: string[] = [];
   const notices: string[] = [];

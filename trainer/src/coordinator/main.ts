@@ -5,8 +5,8 @@ import { EXIT } from '../errors.js';
 import type { Channel } from '../link/channel.js';
 import { socketChannel } from '../link/socket.js';
 import { systemClock } from '../time.js';
-import { serve } from './serve.js';
-import { THIS_MACHINE } from './surroundings.js';
+
+const ALIVE_EVERY_MS = 50;
 
 // Ctrl-C reaches all processes of a terminal; what it means is decided by the supervisor.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGHUP'] as const) process.on(signal, () => undefined);
@@ -17,4 +17,8 @@ const channel: Channel<ToSupervisor, ToCoordinator> = socketChannel({
 });
 // Without a supervisor nobody would stop it; and no thread that is stuck in native code may keep it from ending.
 void channel.closed.then(({ by }) => (by === 'us' ? process.exit(EXIT.ok) : process.kill(process.pid, 'SIGKILL')));
+// What is loaded takes its time, and nothing is heard meanwhile; that the supervisor is gone shows when it is spoken to.
+const alive = setInterval(() => channel.send({ type: 'alive' }).catch(() => undefined), ALIVE_EVERY_MS);
+const [{ serve }, { THIS_MACHINE }] = await Promise.all([import('./serve.js'), import('./surroundings.js')]);
+clearInterval(alive);
 serve({ channel, clock: systemClock, env: process.env, surroundings: THIS_MACHINE });
