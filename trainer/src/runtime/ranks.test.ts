@@ -89,6 +89,13 @@ describe('--workers', () => {
     expect(plan({ workers: 2 }, twoGpus)).toMatchObject({ gpu: false, devices: [{ device: '/device:CPU:0' }, {}] });
   });
 
+  test('of more than one exchange takes are refused', () => {
+    expect(plan({ workers: 32 }, cpu).devices).toHaveLength(32);
+    expect(() => plan({ workers: 33 }, cpu)).toThrow(
+      expect.objectContaining({ exitCode: 2, message: expect.stringContaining('at most 32') }),
+    );
+  });
+
   test('of more than there are cores come with a word', () => {
     expect(plan({ workers: 9 }, cpu).notices).toEqual(['9 workers share 8 cores, and take turns: more than 8 are no faster']);
     expect(plan({ workers: 8 }, cpu).notices).toEqual([]);

@@ -1,8 +1,11 @@
 // Which devices a run trains on, one rank on each: what was asked for, held against what the machine has.
 import { type GpuRequest, parseGpus, type RunConfig } from '@trainer/protocol';
-import { environmentError } from '../errors.js';
+import { environmentError, usageError } from '../errors.js';
 import type { Cpu, Gpu } from './devices.js';
 import type { LibraryLocation } from './library.js';
+
+/** Of one exchange of gradients. */
+const MOST_RANKS = 32;
 
 export interface RankDevice {
   /** TensorFlow's name: `/device:GPU:2`, of the GPUs that are visible; `/device:CPU:0`. */
@@ -45,6 +48,8 @@ export function chooseRanks(
   if (request !== undefined) return onGpus(gpuIndices(request, gpus!, machine), machine);
   const canUseGpus = engine !== 'wasm' && machine.library !== undefined && machine.library !== 'cpu';
   if (workers === null && canUseGpus && machine.gpus.length > 0) return onGpus([0], machine);
+  if (workers !== null && workers > MOST_RANKS)
+    throw usageError(`--workers ${workers}: at most ${MOST_RANKS} can average their gradients together`);
   return onCpu(workers ?? 1, machine);
 }
 
