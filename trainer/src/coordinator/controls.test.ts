@@ -49,6 +49,24 @@ describe('controls', () => {
     expect(answers).toEqual(['before 2', 'later 6']);
   });
 
+  it('never overtake one that is repeated, but for a stop', async () => {
+    const { controls, answers, ask } = track();
+    ask('first', 'pause', { atStep: 6 });
+    ask('then', 'resume');
+    controls.begin(4, 1);
+    await controls.settle(4, none);
+    ask('now', 'lr', { factor: 0.5 });
+    await controls.settle(5, none);
+    expect(controls.lrFactor).toBe(1);
+    await controls.settle(6, none);
+    await quiet();
+    expect(answers).toEqual(['first 6', 'then 6', 'now 6']);
+    ask('much later', 'lr', { factor: 0.1, atStep: 9 });
+    ask('end', 'stop');
+    await controls.settle(7, none);
+    expect([controls.stopped, controls.lrFactor]).toEqual([true, 0.5]);
+  });
+
   it('hold a paused run, and let it go on', async () => {
     const { controls, answers, ask } = track();
     ask('wait', 'pause');

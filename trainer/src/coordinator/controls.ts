@@ -30,7 +30,7 @@ export class Controls {
 
   /** A stop was asked for: long work between steps may be cut short. */
   get stopAsked(): boolean {
-    return this.#stopped || this.#waiting.some(({ control }) => control.action === 'stop' && control.atStep === undefined);
+    return this.#stopped || this.#waiting.some(({ control }) => isStop(control));
   }
 
   /** A stop took effect. */
@@ -92,8 +92,10 @@ export class Controls {
     this.#waiting = [];
   }
 
+  /** In the order they came: one that waits for its step holds up those after it, but for a stop. */
   #apply(step: number): void {
-    const due = this.#waiting.filter(({ control }) => (control.atStep ?? 0) <= step);
+    const held = this.#waiting.findIndex(({ control }) => (control.atStep ?? 0) > step);
+    const due = this.#waiting.filter(({ control }, i) => held === -1 || i < held || isStop(control));
     this.#waiting = this.#waiting.filter((waiting) => !due.includes(waiting));
     for (const { control, resolve } of due) {
       this.#take(control);
@@ -121,3 +123,6 @@ export class Controls {
     }
   }
 }
+
+/** Of now, not one that is repeated at its step. */
+const isStop = ({ action, atStep }: Control): boolean => action === 'stop' && atStep === undefined;

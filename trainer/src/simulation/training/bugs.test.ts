@@ -6,6 +6,8 @@ import { RUN_LIMIT_MS, training } from './scenario.js';
 
 /** So many must be enough. */
 const SEEDS = 60;
+/** For machines that are busy. */
+const PATIENCE_MS = 300_000;
 
 /** What each is found by. */
 const FOUND_BY: Readonly<Record<Bug, RegExp>> = {
@@ -27,7 +29,7 @@ const FOUND_BY: Readonly<Record<Bug, RegExp>> = {
 };
 
 describe('the simulation of training finds that', () => {
-  it.each(Object.keys(BUGS) as Bug[])('%s', async (bug) => {
+  it.each(Object.keys(BUGS) as Bug[])('%s', { timeout: PATIENCE_MS }, async (bug) => {
     const scenario = training(bug);
     const failure = (await firstFailure({ seeds: SEEDS, scenario, limitMs: RUN_LIMIT_MS }))!;
     expect(failure?.message.split('\n')[0], BUGS[bug]).toMatch(FOUND_BY[bug]);

@@ -7,7 +7,7 @@ import { FolderRunStore } from '../../supervisor/run-store.js';
 import { Supervisor } from '../../supervisor/supervisor.js';
 import type { Clock } from '../../time.js';
 import type { StepRequest } from '../../worker/rank-protocol.js';
-import { SOCKET } from '../channels.js';
+import { type ChannelFaults, SOCKET } from '../channels.js';
 import type { Scenario, Simulation } from '../simulate.js';
 import type { Bug } from './bugs.js';
 import { CoordinatorProcess } from './coordinator-process.js';
@@ -30,6 +30,8 @@ interface Setting {
   readonly deadline: number | null;
   readonly diskMs: readonly [number, number];
   readonly stepMs: readonly [number, number];
+  /** Of the lines between processes and threads. */
+  readonly line: ChannelFaults;
 }
 
 const SIDES: readonly (readonly Side[])[] = [['resnet'], ['resnet'], ['plain'], ['resnet', 'plain']];
@@ -39,6 +41,9 @@ const DISKS = [
   [500, 8000],
 ] as const;
 
+/** Much of what is said comes late, so that much is under way when someone dies. */
+const BUSY_SOCKET: ChannelFaults = { ...SOCKET, slow: { probability: 0.2, ms: 200 } };
+
 const drawSetting = (random: RandomStream): Setting => ({
   ranks: 1 + random.below(3),
   sides: SIDES[random.below(SIDES.length)]!,
@@ -47,6 +52,7 @@ const drawSetting = (random: RandomStream): Setting => ({
   deadline: random.below(3) === 0 ? null : 15 + random.below(10),
   diskMs: DISKS[random.below(DISKS.length)]!,
   stepMs: random.below(2) === 0 ? [5, 50] : [20, 200],
+  line: random.below(3) === 0 ? BUSY_SOCKET : SOCKET,
 });
 
 /** How a run ended. */
@@ -163,7 +169,7 @@ class Machine {
 
   #launch(): CoordinatorProcess {
     const simulation = this.#simulation;
-    const { ranks, stepMs, diskMs } = this.#setting;
+    const { ranks, stepMs, diskMs, line } = this.#setting;
     const number = this.#processes.length;
     this.#startedAt = simulation.clock.now();
     this.#operator?.onStart();
@@ -173,7 +179,7 @@ class Machine {
     const trouble = troubleOf(random, { ranks, runMs: USUAL_RUN_MS + SAVES * diskMs[1] });
     simulation.trace.add(`coordinator ${number} starts: ${JSON.stringify(trouble ?? 'no trouble')}`);
     const process = new CoordinatorProcess({
-      ...{ simulation, number, ranks, trouble, bug: this.#bug, disk: this.#disk, faults: SOCKET },
+      ...{ simulation, number, ranks, trouble, bug: this.#bug, disk: this.#disk, faults: line },
       device: { stepMs: [...stepMs], seed: number, faults: [...slowOf(random, ranks), ...faultsOf(trouble)] },
       onStep: (rank, request) => this.#watchStep(number, rank, request),
     });

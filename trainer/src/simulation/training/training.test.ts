@@ -5,11 +5,13 @@ import { firstFailure, SimulationFailure, simulate } from '../simulate.js';
 import { RUN_LIMIT_MS, training } from './scenario.js';
 
 const SEEDS = 120;
+/** For machines that are busy. */
+const PATIENCE_MS = 300_000;
 const only = process.env['SIMULATION_SEED'];
 const play = (seed: number): Promise<readonly string[]> => simulate({ seed, scenario: training(), limitMs: RUN_LIMIT_MS });
 
 describe.runIf(only === undefined)('simulated training', () => {
-  it('ends with the numbers of an undisturbed run, whatever goes wrong', async () => {
+  it('ends with the numbers of an undisturbed run, whatever goes wrong', { timeout: PATIENCE_MS }, async () => {
     const failure = await firstFailure({ seeds: SEEDS, scenario: training(), limitMs: RUN_LIMIT_MS });
     expect(failure?.message).toBeUndefined();
   });

@@ -68,6 +68,9 @@ async function answers({ check }: Simulation, { operator }: Course): Promise<Eff
       check(effects.at(-1)!.step === step, `${given.control.control} takes effect at one step`);
     }
   }
+  const ordered = effects.filter(({ given }) => given.control.action !== 'stop');
+  for (const [i, { given, step }] of ordered.entries())
+    check(step >= (ordered[i - 1]?.step ?? 0), `${given.control.control} does not overtake what was asked for before`);
   return effects;
 }
 
