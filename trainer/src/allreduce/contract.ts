@@ -26,7 +26,7 @@ export interface Contribution extends ExchangeMemory {
 export interface ExchangeOptions {
   /** Completed steps before this one: all ranks must be at the same. */
   readonly step: number;
-  /** Milliseconds to wait for the slowest rank; after that all ranks fail together. */
+  /** Milliseconds that each wait for the slowest rank may take (there is one for each piece); after that all ranks fail together. */
   readonly deadlineMs: number;
 }
 

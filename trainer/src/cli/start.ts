@@ -9,7 +9,7 @@ import type { Listener } from '../supervisor/contract.js';
 import { launchCoordinator } from '../supervisor/launch.js';
 import { FolderRunStore } from '../supervisor/run-store.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { systemClock } from '../time.js';
+import { awake, systemClock } from '../time.js';
 import { willUseGpu } from '../worker/device-choice.js';
 import { resumeCommand } from './closing.js';
 import type { Io } from './io.js';
@@ -30,7 +30,7 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
     launch: () => launchCoordinator(io.env, mostRanks(options)),
     store,
     listener: listenerOf(reporter, options, io),
-    clock: systemClock,
+    clock: awake(systemClock),
     maxRestarts: options.run.maxRestarts,
     resumeCommand: (path) => resumeCommand(path, io.env),
   });
@@ -56,8 +56,8 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
   }
 }
 
-/** Where the machine or an earlier run decides how many there are. */
-const MANY_RANKS = 16;
+/** Where the machine or an earlier run decides how many there are: the most that an exchange takes. */
+const MANY_RANKS = 32;
 
 function mostRanks({ config: { workers, gpus }, run }: StartOptions): number {
   if (workers) return workers;
@@ -93,7 +93,7 @@ function listenerOf(reporter: Reporter, { run }: StartOptions, io: Io): Listener
 }
 
 async function printConfig(options: StartOptions, io: Io): Promise<ExitCode> {
-  const complete = completeConfig(options, presetFor(await willUseGpu(options.config.engine ?? 'auto')));
+  const complete = completeConfig(options, presetFor(await willUseGpu(options.config)));
   io.stdout.write(renderConfig(complete, options));
   if (complete.config.preset === 'quick' && !options.output.quiet)
     io.stderr.write('quick fits precision, images and epochs to the machine when the run starts, where they are not given\n');

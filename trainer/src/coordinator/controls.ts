@@ -120,6 +120,8 @@ export class Controls {
       case 'lr':
         this.#lrFactor = factor ?? 1;
         break;
+      default:
+        action satisfies never;
     }
   }
 }

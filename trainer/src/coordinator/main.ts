@@ -4,7 +4,7 @@ import { type ToCoordinator, ToCoordinatorSchema, type ToSupervisor } from '@tra
 import { EXIT } from '../errors.js';
 import type { Channel } from '../link/channel.js';
 import { socketChannel } from '../link/socket.js';
-import { systemClock } from '../time.js';
+import { awake, systemClock } from '../time.js';
 
 const ALIVE_EVERY_MS = 50;
 
@@ -21,4 +21,4 @@ void channel.closed.then(({ by }) => (by === 'us' ? process.exit(EXIT.ok) : proc
 const alive = setInterval(() => channel.send({ type: 'alive' }).catch(() => undefined), ALIVE_EVERY_MS);
 const [{ serve }, { THIS_MACHINE }] = await Promise.all([import('./serve.js'), import('./surroundings.js')]);
 clearInterval(alive);
-serve({ channel, clock: systemClock, env: process.env, surroundings: THIS_MACHINE });
+serve({ channel, clock: awake(systemClock), env: process.env, surroundings: THIS_MACHINE });

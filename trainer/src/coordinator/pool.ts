@@ -1,4 +1,5 @@
 // The worker threads: one of the pool's for each rank, with one task that lasts as long as the run.
+import { setTimeout } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { CloseReason } from '../link/channel.js';
@@ -9,9 +10,12 @@ import type { RankChannel } from './ranks.js';
 export interface Pool {
   /** By rank. */
   readonly channels: readonly RankChannel[];
-  /** Resolves once all threads have ended. Threads that are stuck in native code never do. */
+  /** Resolves once all threads have ended, or after a while: one that is stuck in native code ends with its process alone. */
   close(): Promise<void>;
 }
+
+/** How long threads may take to end. */
+const END_MS = 1000;
 
 /** The same path from the sources and from what is compiled: threads do not load the sources. */
 const RANK_THREAD = new URL('../../dist/worker/rank-thread.js', import.meta.url).href;
@@ -43,5 +47,5 @@ export function openPool(tasks: readonly Omit<RankTask, 'port'>[]): Pool {
     );
     return { ...channel, closed };
   });
-  return { channels, close: () => piscina.destroy() };
+  return { channels, close: () => Promise.race([piscina.destroy(), setTimeout(END_MS, undefined, { ref: false })]) };
 }

@@ -114,8 +114,9 @@ export class Ranks implements RankGroup {
     const { clock } = this.#options;
     const deadlineMs = compiles ? COMPILE_DEADLINE_MS : this.#deadlineMs();
     const began = clock.now();
-    // Ranks are told of a late one from here, where all are seen; what ends their waiting otherwise comes after that.
-    const body = { ...request, deadlineMs: deadlineMs + 2 * GRACE_MS };
+    // Ranks are told of a late one from here, where all are seen, and where a suspended process is told from a late one. What ends
+    // their waiting otherwise comes long after that.
+    const body = { ...request, deadlineMs: 10 * (deadlineMs + GRACE_MS) };
     const replies = await this.#all('step', body, deadlineMs, `step ${request.step + 1}`);
     if (!compiles) this.#remember(clock.now() - began);
     return { sides: merged(replies), input: replies[0]!.input };
@@ -129,11 +130,11 @@ export class Ranks implements RankGroup {
   }
 
   snapshot(): Promise<Partial<Record<Side, ModelTensors>>> {
-    return this.#guarded(this.#ask(0, 'snapshot', null, this.#deadlineMs()), PLACES.snapshot);
+    return this.#guarded(this.#ask(0, 'snapshot', null, Math.max(LEAST_DEADLINE_MS, this.#deadlineMs())), PLACES.snapshot);
   }
 
   async verify(step: number): Promise<void> {
-    const digests = await this.#all('digest', null, this.#deadlineMs());
+    const digests = await this.#all('digest', null, Math.max(LEAST_DEADLINE_MS, this.#deadlineMs()));
     const [first, ...others] = digests;
     for (const [i, other] of others.entries()) {
       const name = Object.keys(first!).find((key) => first![key] !== other[key]);

@@ -56,7 +56,7 @@ const partsOf = (times: RankTimes): Readonly<Record<Part, number>> => ({
 });
 const EXCHANGE: readonly Part[] = ['pack_ms', 'wait_ms', 'reduce_ms', 'unpack_ms'];
 
-/** Of some steps, where there are several ranks: what each did with its time, and the share that all of them spent exchanging. */
+/** Means of the steps since the last such record, where there are several ranks: what each did with its time, and the share that all of them spent exchanging. */
 export function rankRecords(at: Stamp, side: Side, ranks: readonly RankTimes[]): MetricRecord[] {
   const parts = ranks.map(partsOf);
   const sum = (names: readonly Part[]): number =>

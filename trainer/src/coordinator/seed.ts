@@ -1,7 +1,9 @@
 // One seed of a run: its folder, its training, its summary.
+import { basename, dirname } from 'node:path';
 import type { FinishedRun, RunConfig, RunSummary, TrainingState } from '@trainer/protocol';
 import { usageError } from '../errors.js';
 import type { ResumableRun } from '../report/contract.js';
+import { RUN_FILES } from '../report/run-files.js';
 import type { Clock } from '../time.js';
 import { Plan } from '../worker/plan.js';
 import type { Teller } from './contract.js';
@@ -69,7 +71,9 @@ async function trainInto(path: string, context: SeedContext, { split }: Images):
     surroundings.openCheckpoints({ runPath: path, keep: config.keep }),
     surroundings.openCommits({ runPath: path }),
   ]);
-  let checkpointPath = resumed?.checkpointPath ?? null;
+  // Commits go as newer ones come, and do not survive a loss of power.
+  const isCheckpoint = resumed !== undefined && basename(dirname(resumed.checkpointPath)) === RUN_FILES.checkpoints;
+  let checkpointPath = isCheckpoint ? resumed.checkpointPath : null;
   const summaryOf = (state: TrainingState, status: RunSummary['status']): RunSummary => {
     const { stepsPerEpoch } = plan;
     return summarize({ state, status, config, models, stepsPerEpoch, engine: devices[0]!.library, dataset: dataset.name });
@@ -86,6 +90,7 @@ async function trainInto(path: string, context: SeedContext, { split }: Images):
     dataHash: dataset.hash,
     group,
     resume: resumed?.checkpoint.state,
+    isSaved: isCheckpoint,
     teller,
     controls,
     clock,

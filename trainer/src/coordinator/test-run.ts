@@ -142,6 +142,7 @@ export async function testRun({ config: changes = {}, from, watch, commitEvery =
       dataHash: dataset.hash,
       group,
       resume: from?.state,
+      isSaved: from !== undefined,
       teller: {
         notice: () => undefined,
         warn: () => undefined,

@@ -6,6 +6,7 @@ import type { Plan } from '../worker/plan.js';
 import { type PhaseSeconds, RunClock } from './clock.js';
 import type { GroupStep, RankGroup, Teller } from './contract.js';
 import type { Controls } from './controls.js';
+import { RankTimeMeans } from './rank-times.js';
 import { epochRecords, gapRecords, layerRecords, rankRecords, stamp, stepRecords } from './records.js';
 import { Saver, type SaverOptions } from './saver.js';
 import { type EpochScores, score } from './scores.js';
@@ -23,6 +24,8 @@ export interface TrainOptions extends Pick<SaverOptions, 'checkpoint' | 'commit'
   readonly group: RankGroup;
   /** Where to go on. */
   readonly resume?: TrainingState | undefined;
+  /** That there is a checkpoint of it. */
+  readonly isSaved: boolean;
   readonly teller: Teller;
   readonly controls: Controls;
   readonly clock: Clock;
@@ -55,6 +58,8 @@ class Training {
   readonly #shapesSeen = new Set<number>();
   readonly #normsEvery: number;
   readonly #input = { fillMs: 0, waitMs: 0 };
+  /** Of the steps since ranks' times were recorded. */
+  readonly #rankTimes = new RankTimeMeans();
   #step: number;
   #savedStep: number;
   #committedAt: number;
@@ -64,13 +69,13 @@ class Training {
   #end: { readonly status: 'finished' | 'diverged'; readonly reason?: string } | undefined;
 
   constructor(options: TrainOptions) {
-    const { plan, resume, models, clock, controls, checkpoint, commit, teller } = options;
+    const { plan, resume, isSaved, models, clock, controls, checkpoint, commit, teller } = options;
     this.#options = options;
     this.#books = models.map((model) => new SideBook(model, resume?.models[model.side]));
     this.#clock = new RunClock(resume?.seconds ?? 0, () => clock.now());
     this.#saver = new Saver({ checkpoint, commit, onEvent: teller.onEvent });
     this.#step = resume?.step ?? 0;
-    this.#savedStep = resume?.step ?? -1;
+    this.#savedStep = isSaved ? this.#step : -1;
     this.#committedAt = clock.now();
     this.#normsEvery = Math.ceil(plan.stepsPerEpoch / NORMS_PER_EPOCH);
     controls.begin(this.#step, resume?.lrFactor ?? 1);
@@ -159,12 +164,13 @@ class Training {
     const { side, stepMs, norms, times } = done;
     const book = this.#books.find((candidate) => candidate.side === side)!;
     const at = stamp(plan.position(this.#step + 1));
+    this.#rankTimes.add(side, times);
     book.addStep(done, count);
     if (!compiles) book.addTime(stepMs / 1000, count);
     return [
       ...stepRecords(at, { side, outcome: done, examples: count, lr, stepMs }),
       ...(norms ? layerRecords(at, side, norms) : []),
-      ...(norms && group.ranks > 1 ? rankRecords(at, side, times) : []),
+      ...(norms && group.ranks > 1 ? rankRecords(at, side, this.#rankTimes.take(side)) : []),
     ];
   }
 

@@ -17,7 +17,7 @@ export interface AttemptOptions {
 export type Outcome =
   | { readonly type: 'done' }
   /** With an exit code: for the user to mend. */
-  | { readonly type: 'failed'; readonly message: string; readonly exitCode: number | null };
+  | { readonly type: 'failed'; readonly message: string; readonly exitCode: number | null; readonly stack?: string | null };
 
 /** A coordinator whose main thread says nothing for so long is stuck: it does nothing there that takes this long. */
 const SILENCE_MS = 30_000;
@@ -92,7 +92,7 @@ export class Attempt {
     this.#listen();
     if (message.type === 'done') this.#said = message;
     if (message.type === 'failed') {
-      this.#said ??= { type: 'failed', message: message.message, exitCode: message.exitCode };
+      this.#said ??= message;
       // Threads that are stuck would keep it from ending by itself.
       this.#options.coordinator.kill();
     }

@@ -33,6 +33,8 @@ export interface RunStore {
   answer(request: FileRequest): Promise<{ readonly path: string } | null>;
   record(records: readonly MetricRecord[]): void;
   rankLog(rank: number, line: string): void;
+  /** For the run's log alone. */
+  note(text: string): void;
   /** Of the run that is open. */
   readonly path: string | undefined;
   /** Runs that ended, in order. */

@@ -1,5 +1,6 @@
 // Starts the coordinator as a child process that cannot outlive this one.
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { ToSupervisorSchema } from '@trainer/protocol';
@@ -23,11 +24,12 @@ export function launchCoordinator(environment: NodeJS.ProcessEnv, ranks: number)
   // However this process ends, short of being killed itself, which the coordinator notices by its channel.
   process.once('exit', kill);
   const words: string[] = [];
-  for (const stream of [child.stdout!, child.stderr!])
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      words.push(...text.split('\n').filter((line) => line.trim() !== ''));
+  for (const stream of [child.stdout!, child.stderr!]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      if (line.trim() !== '') words.push(line);
       words.splice(0, words.length - LAST_WORDS);
     });
+  }
   const exited = new Promise<string>((resolve) => {
     child.once('error', ({ message }) => resolve(`could not be started: ${message}`));
     child.once('close', (code, signal) => {

@@ -18,11 +18,15 @@ export interface Folders {
   readonly reopenRun: typeof reopenRun;
 }
 
+const EARLY_LINES = 1000;
+
 export class FolderRunStore implements RunStore {
   readonly finished: FinishedRun[] = [];
   readonly #options: RunStoreOptions;
   readonly #folders: Folders;
   #folder: RunFolder | undefined;
+  /** What ranks told before there was a folder. */
+  readonly #early: { readonly rank: number; readonly line: string }[] = [];
   #summary: RunSummary | undefined;
   #forget = (): void => {};
 
@@ -73,7 +77,12 @@ export class FolderRunStore implements RunStore {
   }
 
   rankLog(rank: number, line: string): void {
-    this.#folder?.rankLog(rank, line);
+    if (this.#folder) this.#folder.rankLog(rank, line);
+    else if (this.#early.length < EARLY_LINES) this.#early.push({ rank, line });
+  }
+
+  note(text: string): void {
+    this.#folder?.log(text);
   }
 
   async discard(): Promise<void> {
@@ -92,6 +101,7 @@ export class FolderRunStore implements RunStore {
 
   #open(folder: RunFolder): { readonly path: string } {
     this.#folder = folder;
+    for (const { rank, line } of this.#early.splice(0)) folder.rankLog(rank, line);
     this.#forget = this.#options.onLine((line) => folder.log(line));
     return { path: folder.path };
   }

@@ -157,6 +157,7 @@ function memoryStore(said: string[]): RunStore {
     },
     record: () => undefined,
     rankLog: (rank, line) => void said.push(`rank ${rank} ${line}`),
+    note: () => undefined,
     discard: async () => {
       said.push('discard');
       store.path = undefined;

@@ -85,7 +85,10 @@ export class Supervisor {
       answer: async (request) => {
         const reply = await store.answer(request);
         if (request.what === 'create') this.#beginRun();
-        if (request.what === 'finish') this.#controls.forgetEffects();
+        if (request.what === 'finish') {
+          this.#controls.forgetEffects();
+          this.#newest = undefined;
+        }
         if (request.what === 'reopen') this.#goOn(request.path, request.step);
         return reply;
       },
@@ -158,6 +161,8 @@ export class Supervisor {
       case 'reply':
       case 'failure':
         return;
+      default:
+        message satisfies never;
     }
   }
 
@@ -171,10 +176,11 @@ export class Supervisor {
   }
 
   /** @throws TrainerError (exit code 75) where no restart is left */
-  #countFailure({ message }: Failure): void {
-    const { maxRestarts, listener } = this.#options;
+  #countFailure({ message, stack }: Failure): void {
+    const { maxRestarts, listener, store } = this.#options;
+    if (stack) store.note(stack);
     const isSaved = this.#newest !== undefined;
-    const place = this.#step === 0 ? 'before the first step' : `after step ${this.#step}`;
+    const place = this.#step === 0 || store.path === undefined ? 'before the first step' : `after step ${this.#step}`;
     this.#failures.push(`${place}: ${message}`);
     const count = this.#failures.length;
     if (count > maxRestarts) throw this.#usedUp();
@@ -202,7 +208,12 @@ export class Supervisor {
   /** What is left of the run, and how to go on. */
   get #next(): string {
     const { path } = this.#options.store;
-    if (path === undefined || this.#newest === undefined) return 'nothing was trained: once the cause is mended, start again';
+    if (path === undefined || this.#newest === undefined) {
+      const { length } = this.#options.store.finished;
+      const done =
+        length === 0 ? 'nothing was trained' : `${length} ${length === 1 ? 'seed is' : 'seeds are'} done, this one was not begun`;
+      return `${done}: once the cause is mended, start again`;
+    }
     return `all up to step ${this.#saved} is saved in ${this.#newest}: ${this.#goOnWith(path)}`;
   }
 

@@ -7,8 +7,8 @@ import { findLibrary, type LibraryLocation } from '../runtime/library.js';
 export const gpuFor = async ({ variant }: LibraryLocation): Promise<Gpu | undefined> =>
   variant === 'cpu' ? undefined : (await findGpus())[0];
 
-/** Whether `openEngine` would train on a GPU, without opening anything. */
-export async function willUseGpu(engine: RunConfig['engine']): Promise<boolean> {
-  const library = engine === 'wasm' ? undefined : await findLibrary();
+/** Whether a run so configured would train on GPUs, without opening anything. */
+export async function willUseGpu({ engine = 'auto', workers = null }: Partial<RunConfig>): Promise<boolean> {
+  const library = engine === 'wasm' || workers !== null ? undefined : await findLibrary();
   return library !== undefined && (await gpuFor(library)) !== undefined;
 }

@@ -50,7 +50,7 @@ export async function openEngine({ engine, session = {}, deterministic = false, 
     if (engine === 'auto') onNotice(`TensorFlow's library is not installed: ${SLOW}`);
     return { session: await openWasmSession(session), library: 'WebAssembly', device: cores, gpu: false, fastBf16: false };
   }
-  const gpu = await gpuFor(library);
+  const gpu = session.device?.includes('CPU') ? undefined : await gpuFor(library);
   // Read by the library when it loads.
   if (deterministic) setEnvironmentDefaults({ TF_DETERMINISTIC_OPS: '1' });
   const c = loadLibrary(library.folder);
