@@ -7,7 +7,7 @@ import { randomStream } from '../../trainer/src/random.js';
 import { expectSame, type FakeRuns, type Fault, happenedAt, type RunRead, readRun, STEPS } from '../support/fake-runs.js';
 import { type Supervised, supervise } from '../support/supervised.js';
 
-export const KINDS = ['kill-outside', 'kill', 'throw', 'exit', 'freeze-thread', 'freeze-js'] as const;
+export const KINDS = ['kill-outside', 'kill', 'throw', 'exit', 'freeze-thread', 'freeze-native', 'freeze-js'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** Seconds between commits. */

@@ -11,7 +11,8 @@ export interface Given {
   readonly replies: Promise<ControlReply>[];
   /** When it was asked for first. */
   readonly at: number;
-  answered: boolean;
+  /** After which it took effect, once it is answered. */
+  step: number | undefined;
   /** Steps that were told of while it should have been answered. */
   ignoredBy: number;
 }
@@ -53,8 +54,8 @@ export class Operator {
         given ??= this.#note(control);
         const reply = give(control);
         given.replies.push(reply);
-        void reply.then(() => {
-          given!.answered = true;
+        void reply.then(({ step }) => {
+          given!.step ??= step;
         });
       };
       this.#cancels.push(clock.laterExactly(ask, afterMs));
@@ -67,17 +68,21 @@ export class Operator {
     for (const given of this.given) given.ignoredBy = 0;
   }
 
-  /** A step is done, after which controls take effect. @param running milliseconds since the coordinator started */
-  onStep(running: number): void {
+  /**
+   * A step is done, after which controls take effect, unless some are still to be repeated after a restart.
+   * @param running milliseconds since the coordinator started
+   */
+  onStep(done: number, running: number): void {
     const { clock, check } = this.#simulation;
+    if (this.given.some(({ step = 0 }) => step >= done)) return;
     for (const given of this.given) {
-      if (given.answered || Math.min(running, clock.now() - given.at) < SOON_MS) continue;
+      if (given.step !== undefined || Math.min(running, clock.now() - given.at) < SOON_MS) continue;
       check(++given.ignoredBy <= STEPS_TO_ANSWER, `${given.control.control} takes effect between two steps`);
     }
   }
 
   #note(control: Control): Given {
-    const given: Given = { control, replies: [], at: this.#simulation.clock.now(), answered: false, ignoredBy: 0 };
+    const given: Given = { control, replies: [], at: this.#simulation.clock.now(), step: undefined, ignoredBy: 0 };
     this.given.push(given);
     return given;
   }

@@ -193,7 +193,7 @@ class Machine {
       const newest = this.#saved && this.#disk.runs.has(this.#saved.path) ? this.#saved.step : 0;
       this.#simulation.check(step === newest, `training goes on from step ${step}, not ${newest}`);
     }
-    if (event.type === 'step') this.#operator?.onStep(this.#simulation.clock.now() - this.#startedAt);
+    if (event.type === 'step') this.#operator?.onStep(event.position.step, this.#simulation.clock.now() - this.#startedAt);
     this.#hub.tell(event);
   }
 

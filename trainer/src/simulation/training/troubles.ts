@@ -63,7 +63,7 @@ function faultOf(random: RandomStream, rank: number, ranks: number): FakeFault {
 export const slowOf = (random: RandomStream, ranks: number): FakeFault[] =>
   Array.from({ length: random.below(3) }, () => ({
     do: 'slow',
-    ms: random.below(10_000),
+    ms: random.below(6000),
     rank: random.below(ranks),
     step: 1 + random.below(STEPS),
     phase: 'gradients',

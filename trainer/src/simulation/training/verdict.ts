@@ -33,6 +33,7 @@ export async function checkRun(simulation: Simulation, course: Course): Promise<
     finished.status === 'interrupted' ? steps <= whole : steps === whole,
     `a run that is ${finished.status} has ${steps} steps`,
   );
+  checkOrder(simulation, effects, steps);
   checkNumbers(simulation, run, reference);
   check(
     run.saves.some(({ checkpoint }) => checkpoint.state.step === steps),
@@ -68,10 +69,16 @@ async function answers({ check }: Simulation, { operator }: Course): Promise<Eff
       check(effects.at(-1)!.step === step, `${given.control.control} takes effect at one step`);
     }
   }
-  const ordered = effects.filter(({ given }) => given.control.action !== 'stop');
-  for (const [i, { given, step }] of ordered.entries())
-    check(step >= (ordered[i - 1]?.step ?? 0), `${given.control.control} does not overtake what was asked for before`);
   return effects;
+}
+
+/** None overtakes one that was asked for before, but stops, which end what was still to be repeated. */
+function checkOrder({ check }: Simulation, effects: readonly Effect[], steps: number): void {
+  let newest = 0;
+  for (const { given, step } of effects.filter(({ given }) => given.control.action !== 'stop')) {
+    check(Math.min(step, steps) >= newest, `${given.control.control} does not overtake what was asked for before`);
+    newest = Math.min(step, steps);
+  }
 }
 
 /** After what is settled already. */

@@ -1,5 +1,8 @@
 // What goes wrong with a fake device: each fault once, when its time has come.
-import { closeSync, openSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Side } from '@trainer/protocol';
 import { type Clock, systemClock } from '../../time.js';
 import type { FakeFault, FakePhase } from './options.js';
@@ -55,6 +58,8 @@ export class FaultPlan {
         throw new Error(`rank ${this.#rank} throws as it was told to, in ${fault.phase} of step ${step}`);
       case 'freeze-thread':
         return stopThread(Number.POSITIVE_INFINITY);
+      case 'freeze-native':
+        return waitInSystem();
       case 'exit':
         return process.exit(EXIT_CODE);
       case 'kill':
@@ -79,4 +84,12 @@ function isFirst(marker: string): boolean {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** Opens a pipe that nobody ever writes. */
+function waitInSystem(): never {
+  const pipe = join(mkdtempSync(join(tmpdir(), 'trainer-frozen-')), 'pipe');
+  spawnSync('mkfifo', [pipe]);
+  openSync(pipe, 'r');
+  throw new Error(`the pipe ${pipe} was opened by somebody`);
 }

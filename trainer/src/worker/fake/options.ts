@@ -30,8 +30,10 @@ const Fault = z.discriminatedUnion('do', [
   FaultPlace.extend({ do: z.literal('corrupt') }),
   /** A promise that never settles. */
   FaultPlace.extend({ do: z.literal('freeze-js') }),
-  /** The thread stops for ever, as in native code: no timer and no message gets through. */
+  /** The thread stops for ever: no timer and no message gets through. It can still be ended. */
   FaultPlace.extend({ do: z.literal('freeze-thread') }),
+  /** The same inside a call of the system, so that only the end of the process ends it: as a hung driver would. */
+  FaultPlace.extend({ do: z.literal('freeze-native') }),
   /** `process.exit(7)`: ends the thread, or the process where that is its main one. */
   FaultPlace.extend({ do: z.literal('exit') }),
   /** SIGKILL to the own process. */
