@@ -130,7 +130,8 @@ const beginning = (dataHash: string, ranks: number): TrainingState => ({
 
 /** Where the time went. */
 function shares({ seconds, input }: TrainResult): string {
-  const share = (part: number): string => `${((100 * part) / Math.max(seconds.training, 1e-9)).toFixed(1)}%`;
+  // Ranks' clocks are not one: their longest parts may add up to a little more than the whole.
+  const share = (part: number): string => `${Math.min(100, (100 * part) / Math.max(seconds.training, 1e-9)).toFixed(1)}%`;
   return (
     `training ${seconds.training.toFixed(1)} s (${share(seconds.steps)} of it steps; batches were made in ${share(input.fillMs / 1000)}, ` +
     `waited for in at most ${share(input.waitMs / 1000)}), validation ${seconds.validation.toFixed(1)} s, checkpoints ${seconds.checkpoint.toFixed(1)} s`
