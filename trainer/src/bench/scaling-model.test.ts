@@ -39,3 +39,30 @@ test('noise makes no cost negative', () => {
   const model = fitStepModel(5, { stepMs: 4.9, lastMs: 0.2, workMs: 0.3 }, GRADIENT);
   expect(model).toMatchObject({ perRankMs: 0, waitMs: 0 });
 });
+
+/** What infra/decisions/0010-scaling.md says of 11.2 million floats: measured with two ranks, and what is assumed of a machine with GPUs. */
+const RESNET18 = { floats: 11_173_962, wire: 'fp32' } as const;
+const MEASURED = { perRankMs: 0.858, waitMs: 4.695, rankGbPerSec: 25.12 };
+const HOST = { cores: 64, memoryGbPerSec: 200 };
+const PCIE_GB_PER_SEC = 25;
+const H100_IMAGES_PER_SEC = { fp32: 26_000, bf16: 38_900 };
+
+/** Milliseconds of a step besides the GPU's own work: copies to the host and back, and the exchange. */
+function besidesMs(ranks: number): number {
+  const copiesMs = (2 * 4 * RESNET18.floats) / PCIE_GB_PER_SEC / 1e6;
+  return predictStepMs({ ...MEASURED, oneRankMs: copiesMs }, ranks, RESNET18, HOST);
+}
+
+test.each([
+  // ranks, precision, predicted milliseconds at 128 images a GPU, times one GPU's rate there, images a GPU where half of a step is its own
+  [4, 'fp32', 25.1, 0.78, 525],
+  [4, 'bf16', 23.5, 0.56, 785],
+  [8, 'fp32', 28.4, 1.39, 609],
+  [8, 'bf16', 26.7, 0.98, 912],
+] as const)('%i H100, %s: the figures of the decision page', (ranks, precision, stepMs, times, half) => {
+  const ownMs = (1e3 * 128) / H100_IMAGES_PER_SEC[precision];
+  const step = ownMs + besidesMs(ranks);
+  expect(step).toBeCloseTo(stepMs, 1);
+  expect((ranks * ownMs) / step).toBeCloseTo(times, 2);
+  expect((besidesMs(ranks) * H100_IMAGES_PER_SEC[precision]) / 1e3).toBeCloseTo(half, 0);
+});
