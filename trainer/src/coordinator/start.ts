@@ -25,6 +25,9 @@ export interface CoordinatorOptions {
   readonly surroundings: Surroundings;
 }
 
+/** Images of a GPU's share below which infra/decisions/0010-scaling.md predicts that the exchange is most of the step. */
+const FEW_IMAGES = 512;
+
 /** How often the supervisor hears that this process is not stuck. */
 const ALIVE_EVERY_MS = 1000;
 
@@ -93,6 +96,10 @@ function describe(
   teller.models(models.map(costOf));
   if (config.zeroGamma) teller.notice('but zero-gamma: the last norm of each residual block starts at 0, in the plain net at 1');
   if (group.ranks > 1) teller.notice(sharesOf(config, group));
+  if (group.ranks > 1 && devices[0]!.gpu && config.batchSize / group.ranks < FEW_IMAGES)
+    teller.notice(
+      `few images a GPU for an exchange through the host, which is predicted to take most of such a step: one GPU may be faster, or --batch-size ${FEW_IMAGES * group.ranks} with a larger --lr`,
+    );
   const before = resumed?.checkpoint.state.ranks;
   if (before !== undefined && before !== group.ranks)
     teller.notice(

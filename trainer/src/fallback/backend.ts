@@ -8,8 +8,18 @@ import { registerWasmKernels } from './kernels.js';
 
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
+let opening: Promise<BackendWasm> | undefined;
+
 /** The backend of this thread, made when first asked for. Which backend is active stays as it was. */
-export async function openWasmBackend(): Promise<BackendWasm> {
+export function openWasmBackend(): Promise<BackendWasm> {
+  // One at a time: which backend is active is the thread's, and changes on the way.
+  opening ??= open().finally(() => {
+    opening = undefined;
+  });
+  return opening;
+}
+
+async function open(): Promise<BackendWasm> {
   registerWasmKernels();
   const previous = tf.engine().backendName;
   await withoutNewListeners(() => tf.setBackend('wasm'));
