@@ -1,15 +1,13 @@
 // What fails while training begins anew by itself; tests/long has more of it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fakeRuns, type RunRead } from '../support/fake-runs.js';
+import { fakeRuns, type RunRead, undisturbedRun } from '../support/fake-runs.js';
 import { crashTrial, KINDS } from './crash-trials.js';
 
 const runs = await fakeRuns();
 let undisturbed: RunRead;
 
 beforeAll(async () => {
-  const { code, stderr } = await runs.run('undisturbed');
-  expect(code, stderr).toBe(0);
-  undisturbed = await runs.read('undisturbed');
+  undisturbed = await undisturbedRun(runs);
 });
 afterAll(() => runs.remove());
 

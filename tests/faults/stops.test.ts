@@ -5,7 +5,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectSame, fakeRuns, happenedAt, type RunRead } from '../support/fake-runs.js';
+import { expectSame, fakeRuns, happenedAt, type RunRead, undisturbedRun } from '../support/fake-runs.js';
 import { childrenOf, ended, openDescriptors, threads } from '../support/processes.js';
 import { supervise } from '../support/supervised.js';
 import { runTrainer } from '../support/trainer.js';
@@ -14,9 +14,7 @@ const runs = await fakeRuns();
 let undisturbed: RunRead;
 
 beforeAll(async () => {
-  const { code, stderr } = await runs.run('undisturbed');
-  expect(code, stderr).toBe(0);
-  undisturbed = await runs.read('undisturbed');
+  undisturbed = await undisturbedRun(runs);
 });
 afterAll(() => runs.remove());
 

@@ -1,15 +1,13 @@
 // What is left when `trainer start` is killed; tests/long has more of it.
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fakeRuns, type RunRead } from '../support/fake-runs.js';
+import { afterAll, beforeAll, test } from 'vitest';
+import { fakeRuns, type RunRead, undisturbedRun } from '../support/fake-runs.js';
 import { killTrial } from './supervisor-trials.js';
 
 const runs = await fakeRuns();
 let undisturbed: RunRead;
 
 beforeAll(async () => {
-  const { code, stderr } = await runs.run('undisturbed');
-  expect(code, stderr).toBe(0);
-  undisturbed = await runs.read('undisturbed');
+  undisturbed = await undisturbedRun(runs);
 });
 afterAll(() => runs.remove());
 

@@ -1,7 +1,7 @@
 // A hundred runs that fail once, at a step and in a way drawn from a seed: all go on unattended, soon, from a recent step.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COMMIT_EVERY, type CrashFigures, crashTrial, KINDS } from '../faults/crash-trials.js';
-import { fakeRuns, type RunRead } from '../support/fake-runs.js';
+import { fakeRuns, type RunRead, undisturbedRun } from '../support/fake-runs.js';
 import { spread } from '../support/figures.js';
 
 const TRIALS = 100;
@@ -12,9 +12,7 @@ const runs = await fakeRuns();
 let undisturbed: RunRead;
 
 beforeAll(async () => {
-  const { code, stderr } = await runs.run('undisturbed');
-  expect(code, stderr).toBe(0);
-  undisturbed = await runs.read('undisturbed');
+  undisturbed = await undisturbedRun(runs);
 });
 afterAll(() => runs.remove());
 

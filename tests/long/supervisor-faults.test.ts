@@ -1,7 +1,7 @@
 // Two hundred `trainer start` processes killed at moments drawn from seeds: nothing runs on, nothing stands in the way.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KillFigures, killTrial } from '../faults/supervisor-trials.js';
-import { fakeRuns, type RunRead } from '../support/fake-runs.js';
+import { fakeRuns, type RunRead, undisturbedRun } from '../support/fake-runs.js';
 import { spread } from '../support/figures.js';
 
 const TRIALS = 200;
@@ -10,9 +10,7 @@ const runs = await fakeRuns();
 let undisturbed: RunRead;
 
 beforeAll(async () => {
-  const { code, stderr } = await runs.run('undisturbed');
-  expect(code, stderr).toBe(0);
-  undisturbed = await runs.read('undisturbed');
+  undisturbed = await undisturbedRun(runs);
 });
 afterAll(() => runs.remove());
 

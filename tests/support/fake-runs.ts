@@ -84,6 +84,13 @@ export async function fakeRuns(): Promise<FakeRuns> {
   };
 }
 
+/** The run that all others are compared with. */
+export async function undisturbedRun(runs: FakeRuns): Promise<RunRead> {
+  const { code, stderr } = await runs.run('undisturbed');
+  expect(code, stderr).toBe(0);
+  return runs.read('undisturbed');
+}
+
 export async function readRun(run: string): Promise<RunRead> {
   const names = ['resnet', 'plain'].flatMap((side) => [`${side}.safetensors`, `${side}.optim.safetensors`]);
   const weights = await Promise.all(names.map((name) => readFile(join(run, 'checkpoints', `${STEPS}`, name))));

@@ -1,9 +1,9 @@
 // Viewers of a simulated run: each follows what the supervisor tells over a line that loses, doubles and reorders.
 import type { TrainingEvent } from '@trainer/protocol';
-import { EventLog, type Numbered, type Place } from '../../supervisor/event-log.js';
 import { type ChannelFaults, type SimulatedPair, simulatedChannelPair } from '../channels.js';
 import type { Simulation } from '../simulate.js';
 import type { Bug } from './bugs.js';
+import { EventLog, type Numbered, type Place } from './event-log.js';
 
 type ToViewer =
   | { readonly type: 'entry'; readonly entry: Numbered<TrainingEvent> }
