@@ -129,7 +129,8 @@ test('a crash after a change of the learning rate repeats it at the same step', 
 test('a run that is paused when its coordinator is killed is paused again, until it is resumed', async () => {
   const paused: number[] = [];
   const onPause = (hand: Hand): void => {
-    if (paused.length === 1) hand.killCoordinator();
+    // Once the pause is acknowledged: one that is not would be asked for again, and take effect at the first step.
+    if (paused.length === 1) setTimeout(() => hand.killCoordinator(), 300);
     else void hand.control({ control: 'resume', action: 'resume' });
   };
   const ask = asking({ 10: { action: 'pause' } }, {});
