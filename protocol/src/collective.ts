@@ -9,6 +9,9 @@ import { BFLOAT16_EXTENSION, decode, encode } from './codec.js';
 
 const WIRES = ['fp32', 'bf16'] as const;
 
+/** Of one exchange: how much room its tables have. */
+export const MOST_RANKS = 32;
+
 const GradientHeaderSchema = z.strictObject({
   /** Completed steps before this one. */
   step: z.int().nonnegative(),

@@ -3,9 +3,9 @@
 // Everything hangs on one word of shared memory, STATE: how many times all ranks have met, and, in its sign, whether the group
 // is aborted. The last rank to come counts up; an abort sets the sign, after which nobody counts. Both change the very word
 // that is waited on, so that no wake-up is missed, and every rank sees the same meeting as the last that took place.
+import { MOST_RANKS } from '@trainer/protocol';
 import { ExchangeAborted } from './contract.js';
 
-export const MOST_RANKS = 32;
 /** Bytes that a rendezvous takes of the shared memory. */
 export const RENDEZVOUS_BYTES = 2048;
 

@@ -8,11 +8,17 @@
 //   unpacks bucket i-2    the frame of rank 0, now the mean, to where it goes    slot i-2   | m  .  .  .  |
 //
 // With a fourth slot packing need not wait: what was there three turns ago, all have unpacked.
-import { GRADIENT_PAYLOAD_OFFSET, gradientHeaderWriter, gradientPayloadBytes, readGradientHeader } from '@trainer/protocol';
+import {
+  GRADIENT_PAYLOAD_OFFSET,
+  gradientHeaderWriter,
+  gradientPayloadBytes,
+  MOST_RANKS,
+  readGradientHeader,
+} from '@trainer/protocol';
 import type { Contribution, Exchange, ExchangeLayout, ExchangeMemory, ExchangeOptions, ExchangeTimes, Wire } from './contract.js';
 import { compileKernel, instantiateKernel, type ReduceKernel, TABLE_ENTRY_BYTES } from './kernel.js';
 import { BLOCK_FLOATS, type Bucket, blocksOf, describeLayout, type Piece, planBuckets, sliceOf } from './plan.js';
-import { MOST_RANKS, RankRendezvous, RENDEZVOUS_BYTES, Rendezvous } from './rendezvous.js';
+import { RankRendezvous, RENDEZVOUS_BYTES, Rendezvous } from './rendezvous.js';
 
 /** Made by one thread, posted to others: all it holds is shared or copied. */
 export interface ExchangeGroup {

@@ -1,10 +1,10 @@
 // `trainer bench allreduce`: milliseconds of an exchange of gradients between the threads of this machine, as text or JSON.
+import { MOST_RANKS } from '@trainer/protocol';
 import type { BenchAllReduceOptions } from '../cli/contract.js';
 import type { Io } from '../cli/io.js';
 import { EXIT, type ExitCode, usageError } from '../errors.js';
 import { type BenchAllReduceResult, measureAllReduce } from './allreduce-measure.js';
 
-const MOST_RANKS = 32;
 /** Frames of all ranks are held at once, in one WebAssembly memory of at most 4 GiB. */
 const MOST_FRAME_BYTES = 3e9;
 

@@ -1,5 +1,6 @@
 // `trainer bench scaling`: images per second against the number of ranks, as text or JSON, and what a model fitted on one and two
 // ranks says of the others.
+import { MOST_RANKS } from '@trainer/protocol';
 import type { BenchScalingOptions } from '../cli/contract.js';
 import type { Io } from '../cli/io.js';
 import { EXIT, type ExitCode, usageError } from '../errors.js';
@@ -47,7 +48,6 @@ export interface BenchScalingResult {
   } | null;
 }
 
-const MOST_RANKS = 32;
 /** Counts take turns after so many steps, so that none has the machine's best minute to itself. */
 const STEPS_PER_TURN = 5;
 /** For the length of a device's step, where it is not said. */

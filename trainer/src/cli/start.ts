@@ -1,5 +1,5 @@
 // `trainer start`: trains the pair (or one of it), for one seed or several, and says how it went.
-import { parseGpus, type Start } from '@trainer/protocol';
+import { MOST_RANKS, parseGpus, type Start } from '@trainer/protocol';
 import { EXIT, type ExitCode } from '../errors.js';
 import { checkRunPlace } from '../report/run-folder.js';
 import { completeConfig } from '../settings/complete.js';
@@ -57,13 +57,11 @@ export async function runStart(options: StartOptions, io: Io): Promise<ExitCode>
 }
 
 /** Where the machine or an earlier run decides how many there are: the most that an exchange takes. */
-const MANY_RANKS = 32;
-
 function mostRanks({ config: { workers, gpus }, run }: StartOptions): number {
   if (workers) return workers;
   const request = gpus ? parseGpus(gpus) : undefined;
-  if (request === undefined) return run.resume === null ? 1 : MANY_RANKS;
-  if (request === 'all') return MANY_RANKS;
+  if (request === undefined) return run.resume === null ? 1 : MOST_RANKS;
+  if (request === 'all') return MOST_RANKS;
   return 'count' in request ? request.count : request.indices.length;
 }
 

@@ -1,11 +1,8 @@
 // Which devices a run trains on, one rank on each: what was asked for, held against what the machine has.
-import { type GpuRequest, parseGpus, type RunConfig } from '@trainer/protocol';
+import { type GpuRequest, MOST_RANKS, parseGpus, type RunConfig } from '@trainer/protocol';
 import { environmentError, usageError } from '../errors.js';
 import type { Cpu, Gpu } from './devices.js';
 import type { LibraryLocation } from './library.js';
-
-/** Of one exchange of gradients. */
-const MOST_RANKS = 32;
 
 export interface RankDevice {
   /** TensorFlow's name: `/device:GPU:2`, of the GPUs that are visible; `/device:CPU:0`. */

@@ -59,11 +59,17 @@ export interface LearnerOptions {
   readonly ranks: number;
 }
 
+/** Which parameters keep their first value. */
+export const isFrozenBy =
+  (freeze: readonly string[]) =>
+  (name: string): boolean =>
+    freeze.some((prefix) => name.startsWith(prefix));
+
 /** @throws TrainerError (usage) where `freeze` names nothing of the model, or leaves nothing to train. */
 export function createLearner(model: Model, initial: ParameterRecord<InitialValue>, options: LearnerOptions): Learner {
   const { momentum, weightDecay, decayNorm, labelSmoothing, precision, freeze, syncBn, norm } = options.config;
   const { ranks } = options;
-  const isFrozen = (name: string): boolean => freeze.some((prefix) => name.startsWith(prefix));
+  const isFrozen = isFrozenBy(freeze);
   checkFrozen(initial, freeze, isFrozen);
   return new Learner(options.session, model, initial, {
     sgd: { momentum, weightDecay, decayNorm },

@@ -3,13 +3,14 @@
 //
 //   batches ─► gradients ─► lent results ─► exchange ─► memory that apply is fed from ─► apply ─► variables
 //
-// What crosses besides the gradients is one vector: [loss, share of right ones, each norm's mean [C] and variance [C]].
+// What crosses besides the gradients is one vector: exact.ts.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Contribution, ExchangeLayout, ExchangeMemory, ExchangeTimes } from '../allreduce/contract.js';
 import type { Compiled, HostSpec, HostTensor, JitOptions, Session, Tensors } from '../jit/contract.js';
 import type { BatchStatistics, TrainingPass } from '../nn/contract.js';
 import { moveRunning } from '../nn/layers.js';
 import { syncBatchNorm } from '../nn/sync-batch-norm.js';
+import { CORRECT, exactLength, FIRST_STATISTIC, LOSS, type NormChannels, normsOf } from './exact.js';
 import { type Batch, type BatchInputs, descend, gradientsOf, type PixelInputs, type Trained } from './graphs.js';
 import { type SyncExchange, syncLayout } from './sync-exchange.js';
 
@@ -50,13 +51,6 @@ type Means = Readonly<Record<string, tf.Tensor>>;
 type ApplyInputs = Means & { readonly lr: tf.Scalar };
 type Pixels = Record<keyof PixelInputs, HostTensor>;
 
-/** What is at the front of `exact`. */
-const LOSS = 0;
-const CORRECT = 1;
-const FIRST_STATISTIC = 2;
-
-const RUNNING_MEAN = '.running_mean';
-
 /** What computes a part of a rank's examples. */
 interface PartGraphs {
   readonly gradients: Compiled<Means>;
@@ -71,7 +65,7 @@ export class SharedSteps {
   readonly #session: Session;
   readonly #trained: Trained;
   /** Norms with their channels, in the order of `exact`. */
-  readonly #norms: readonly (readonly [name: string, channels: number])[];
+  readonly #norms: readonly NormChannels[];
   /** By norms of this rank's own parts, and by those over all ranks. */
   readonly #own: PartGraphs;
   readonly #together: PartGraphs | undefined;
@@ -90,11 +84,8 @@ export class SharedSteps {
     const { values, velocities, model } = trained;
     this.#session = session;
     this.#trained = trained;
-    this.#norms = Object.entries(values)
-      .filter(([name]) => name.endsWith(RUNNING_MEAN))
-      .map(([name, { size }]) => [name.slice(0, -RUNNING_MEAN.length), size]);
-    const exact = this.#norms.reduce((sum, [, channels]) => sum + 2 * channels, FIRST_STATISTIC);
-    this.layout = { gradients: Object.values(velocities).map((v) => v.size), exact: [exact] };
+    this.#norms = normsOf(Object.entries(values).map(([name, { size }]) => [name, size]));
+    this.layout = { gradients: Object.values(velocities).map((v) => v.size), exact: [exactLength(this.#norms)] };
     const named = (part: string): JitOptions => ({ ...options, name: `${model.side}_${part}` });
     this.#own = this.#partGraphs(named);
     if (syncNorm && this.#norms.length > 0) {

@@ -57,7 +57,7 @@ class FakeDevice implements Device {
         side: model.side,
         title: model.title,
         initial: this.#pair.initialValues(model, config.seed),
-        isFrozen: (name: string) => freeze.some((prefix) => name.startsWith(prefix)),
+        isFrozen: this.#pair.isFrozenBy(freeze),
         clock,
       };
       if (options.idle) return new IdleModel({ ...common, stepMs: stepMs[1] });

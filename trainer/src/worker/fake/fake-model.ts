@@ -13,6 +13,7 @@ import type { ModelTensors } from '../../report/contract.js';
 import type { FloatTensor } from '../../report/layout.js';
 import type { Clock } from '../../time.js';
 import type { DeviceModel, SharedOutcome, SharedStep } from '../device.js';
+import { CORRECT, exactLength, FIRST_STATISTIC, LOSS, normsOf } from '../exact.js';
 import type { Batch } from '../graphs.js';
 import { localExchange } from '../local-exchange.js';
 import type { LayerNorms, StepOutcome } from '../step.js';
@@ -45,15 +46,9 @@ interface Trained {
   readonly v: Float32Array;
 }
 
-/** Front of the exact part: mean loss, share of right ones; then mean and variance of each norm. */
-const LOSS = 0;
-const RIGHT = 1;
-const FIRST_STATISTIC = 2;
 /** Share of a batch's statistics in the running ones. */
 const STATISTICS_MOMENTUM = 0.1;
 const WEIGHT = '.weight';
-const MEAN = '.running_mean';
-const VARIANCE = '.running_var';
 
 export class FakeModel implements DeviceModel {
   readonly side: Side;
@@ -86,11 +81,12 @@ export class FakeModel implements DeviceModel {
       gradient: new Float32Array(data.length),
       ...directions(name, data.length),
     }));
-    this.#statistics = Object.keys(initial)
-      .filter((name) => name.endsWith(MEAN))
-      .map((name) => [this.#values[name]!.data, this.#values[name.slice(0, -MEAN.length) + VARIANCE]!.data]);
-    const channels = this.#statistics.reduce((sum, [mean]) => sum + mean.length, 0);
-    this.#exact = new Float32Array(FIRST_STATISTIC + 2 * channels);
+    const norms = normsOf(Object.entries(initial).map(([name, { data }]) => [name, data.length]));
+    this.#statistics = norms.map(([name]) => [
+      this.#values[`${name}.running_mean`]!.data,
+      this.#values[`${name}.running_var`]!.data,
+    ]);
+    this.#exact = new Float32Array(exactLength(norms));
     this.layout = { gradients: this.#trained.map(({ w }) => w.length), exact: [this.#exact.length] };
   }
 
@@ -123,7 +119,7 @@ export class FakeModel implements DeviceModel {
     this.#spoil(await this.#fault('apply'), this.#trained[0]!.w);
     return {
       loss: this.#exact[LOSS]!,
-      correct: Math.round(this.#exact[RIGHT]! * examples),
+      correct: Math.round(this.#exact[CORRECT]! * examples),
       computeMs: computed - began,
       applyMs: clock.now() - exchanged,
       times,
@@ -182,7 +178,7 @@ export class FakeModel implements DeviceModel {
     for (const { gradient, w, u, v } of this.#trained)
       for (let i = 0; i < w.length; i++) gradient[i] = w[i]! - meanA * u[i]! - meanB * v[i]!;
     this.#exact[LOSS] = loss / examples;
-    this.#exact[RIGHT] = right / examples;
+    this.#exact[CORRECT] = right / examples;
     this.#describe(meanA, meanB);
     return examples;
   }

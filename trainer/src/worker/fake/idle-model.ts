@@ -6,6 +6,7 @@ import type { InitialValue, ParameterRecord } from '../../nn/contract.js';
 import type { ModelTensors } from '../../report/contract.js';
 import type { Clock } from '../../time.js';
 import type { DeviceModel, SharedOutcome, SharedStep } from '../device.js';
+import { exactLength, normsOf } from '../exact.js';
 import type { StepOutcome } from '../step.js';
 
 export interface IdleModelOptions {
@@ -18,9 +19,6 @@ export interface IdleModelOptions {
   readonly stepMs: number;
 }
 
-const MEAN = '.running_mean';
-/** Loss and share of right ones. */
-const SCALARS = 2;
 /** Timers fire up to so much late: the rest of a wait is by the kernel's own, which do not. */
 const TIMER_SLACK_MS = 2;
 const NOTHING: StepOutcome = { loss: 0, correct: 0 };
@@ -41,12 +39,10 @@ export class IdleModel implements DeviceModel {
     this.title = title;
     this.#options = options;
     const entries = Object.entries(initial);
-    const sizes = (wanted: (name: string, value: InitialValue) => boolean): number[] =>
-      entries.filter(([name, value]) => wanted(name, value)).map(([, { data }]) => data.length);
-    const channels = sizes((name) => name.endsWith(MEAN)).reduce((sum, count) => sum + count, 0);
+    const trained = entries.filter(([name, { trainable }]) => trainable && !isFrozen(name));
     this.layout = {
-      gradients: sizes((name, { trainable }) => trainable && !isFrozen(name)),
-      exact: [SCALARS + 2 * channels],
+      gradients: trained.map(([, { data }]) => data.length),
+      exact: [exactLength(normsOf(entries.map(([name, { data }]) => [name, data.length])))],
     };
     this.#gradients = memoryOf(this.layout);
     this.#means = memoryOf(this.layout);
