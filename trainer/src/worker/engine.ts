@@ -50,17 +50,20 @@ export async function openEngine({ engine, session = {}, deterministic = false, 
     if (engine === 'auto') onNotice(`TensorFlow's library is not installed: ${SLOW}`);
     return { session: await openWasmSession(session), library: 'WebAssembly', device: cores, gpu: false, fastBf16: false };
   }
-  const gpu = session.device?.includes('CPU') ? undefined : await gpuFor(library);
+  // Who says the device has asked the system which there are, which takes a process.
+  const found = session.device === undefined ? await gpuFor(library) : undefined;
+  const device = session.device ?? (found && '/device:GPU:0');
+  const gpu = device?.includes('GPU') ?? false;
   // Read by the library when it loads.
   if (deterministic) setEnvironmentDefaults({ TF_DETERMINISTIC_OPS: '1' });
   const c = loadLibrary(library.folder);
   tracingBackend();
   registerFusedKernels();
   return {
-    session: new TensorFlowSession(c, { ...(gpu && { device: '/device:GPU:0' }), ...session }, onNotice),
+    session: new TensorFlowSession(c, { ...session, ...(device !== undefined && { device }) }, onNotice),
     library: `TensorFlow ${c.TF_Version()}`,
-    device: gpu?.name ?? cores,
-    gpu: gpu !== undefined,
-    fastBf16: gpu !== undefined || cpu.features.some((feature) => BF16_FEATURES.includes(feature)),
+    device: found?.name ?? (gpu ? device! : cores),
+    gpu,
+    fastBf16: gpu || cpu.features.some((feature) => BF16_FEATURES.includes(feature)),
   };
 }

@@ -56,6 +56,8 @@ export class Rank {
   readonly #exchanges = new Map<Side, Exchange>();
   readonly #norms = new Map<Side, { readonly exchange: Exchange; readonly of: ReturnType<typeof syncExchangeBy> }>();
   readonly #snapshots = new Map<Side, ModelTensors>();
+  /** The snapshots are of the weights of now: a comparison of ranks and the save that follows it take one copy. */
+  #isCopied = false;
   #device: Device | undefined;
   #models: readonly DeviceModel[] = [];
   #data: Pick<Dataset, 'train' | 'test'> | undefined;
@@ -117,11 +119,13 @@ export class Rank {
   #time(batchSize: number): Promise<number> {
     const { ranks } = this.#options;
     const { train } = this.#data!;
+    this.#isCopied = false;
     return timeSteps({ models: this.#models, train, batchSize: Math.max(1, Math.floor(batchSize / ranks)), shared: ranks > 1 });
   }
 
   #place(request: PlaceRequest): null {
     const { config, split, pixels, models, source } = request;
+    this.#isCopied = false;
     for (const model of this.#models) {
       model.setPixels(pixels);
       model.restore(models[model.side]!, source);
@@ -138,6 +142,7 @@ export class Rank {
 
   async #step(request: StepRequest): Promise<StepReply> {
     const { feed, request: run } = this.#placed!;
+    this.#isCopied = false;
     const before = { fillMs: feed.fillMs, waitMs: feed.waitMs };
     const batches = feed.take(request.step, run.config.accumulate);
     const sides = this.#overlaps ? await this.#together(batches, request) : await this.#inTurn(batches, request);
@@ -244,7 +249,9 @@ export class Rank {
   }
 
   #snapshot(): Partial<Record<Side, ModelTensors>> {
-    for (const model of this.#models) this.#snapshots.set(model.side, model.snapshot(this.#snapshots.get(model.side)));
+    if (!this.#isCopied)
+      for (const model of this.#models) this.#snapshots.set(model.side, model.snapshot(this.#snapshots.get(model.side)));
+    this.#isCopied = true;
     return Object.fromEntries(this.#snapshots);
   }
 
