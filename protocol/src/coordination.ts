@@ -144,7 +144,6 @@ export const ToSupervisorSchema = z.discriminatedUnion('type', [
   failed,
   z.strictObject({ type: z.literal('alive') }),
   z.strictObject({ type: z.literal('notice'), line: z.string() }),
-  z.strictObject({ type: z.literal('warn'), line: z.string() }),
   z.strictObject({ type: z.literal('progress'), progress: ProgressSchema }),
   z.strictObject({ type: z.literal('event'), event: TrainingEventSchema }),
   z.strictObject({ type: z.literal('metrics'), records: z.array(MetricRecordSchema) }),

@@ -76,12 +76,7 @@ async function openFrozen(ranks: number, fault: Fault): Promise<Opened> {
   const dataset = { classes: CLASSES, train: blank(BATCH * STEPS), test: blank(2) };
   await group.open();
   await group.build({ config, ...dataset });
-  const { models, source } = firstWeights({
-    models: createModels(config, dataset),
-    config,
-    given: undefined,
-    resumed: undefined,
-  });
+  const { models, source } = firstWeights({ models: createModels(config, dataset), config });
   const split = { train: range(BATCH * STEPS), validation: range(0), test: range(2) };
   await group.place({ config, split, pixels: channelStatistics(dataset.train, split.train), models, source });
   return { group, answers, close: () => pool.close() };

@@ -41,7 +41,7 @@ const CONFIG = testConfig({ depth: 8, width: 0.25, batchSize: 5, accumulate: 2, 
 
 async function digestsAfter(engine: 'tensorflow' | 'wasm', overlaps: boolean) {
   const ranks = await openRanks(engine, overlaps);
-  const weights = firstWeights({ models: createModels(CONFIG, DATA), config: CONFIG, given: undefined, resumed: undefined });
+  const weights = firstWeights({ models: createModels(CONFIG, DATA), config: CONFIG });
   const every = Uint32Array.from({ length: train.count }, (_, i) => i);
   const split = { train: every, validation: new Uint32Array(), test: new Uint32Array() };
   const pixels = { mean: [100, 120, 130], std: [50, 60, 70] } as const;

@@ -1,7 +1,7 @@
 // Short trainings by ranks in real worker threads, without processes and files around them: two small nets on drawn images.
 import type { RunConfig, Side } from '@trainer/protocol';
-import type { Teller } from '../../trainer/src/coordinator/contract.js';
 import { openRanks } from '../../trainer/src/coordinator/open-ranks.js';
+import { SILENT } from '../../trainer/src/coordinator/test-teller.js';
 import { firstWeights } from '../../trainer/src/coordinator/weights.js';
 import type { ImageSet } from '../../trainer/src/data/contract.js';
 import { channelStatistics } from '../../trainer/src/data/statistics.js';
@@ -43,12 +43,7 @@ export async function trainByRanks(changes: Partial<RunConfig>): Promise<RankRun
     const { group } = ranks;
     await group.open();
     await group.build({ config, ...dataset });
-    const { models, source } = firstWeights({
-      models: createModels(config, dataset),
-      config,
-      given: undefined,
-      resumed: undefined,
-    });
+    const { models, source } = firstWeights({ models: createModels(config, dataset), config });
     await group.place({ config, split, pixels: channelStatistics(dataset.train, split.train), models, source });
     const plan = new Plan(EXAMPLES, config);
     const losses: number[] = [];
@@ -90,15 +85,3 @@ function drawImages(count: number, seed: number): ImageSet {
   });
   return { count, height: SIDE, width: SIDE, images, labels };
 }
-
-const SILENT: Teller = {
-  notice: () => undefined,
-  warn: () => undefined,
-  rankLog: () => undefined,
-  models: () => undefined,
-  print: () => undefined,
-  onProgress: () => undefined,
-  onEvent: () => undefined,
-  record: () => undefined,
-  ready: async () => undefined,
-};

@@ -83,7 +83,7 @@ export async function openMeasuredRanks(options: MeasuredRanksOptions): Promise<
   try {
     const [device] = await group.open();
     await group.build({ config, ...data, test: train });
-    const weights = firstWeights({ models, config, given: undefined, resumed: undefined });
+    const weights = firstWeights({ models, config });
     const indices = Uint32Array.from({ length: train.count }, (_, i) => i);
     const split = { train: indices, validation: new Uint32Array(), test: new Uint32Array() };
     await group.place({ config, split, pixels: PIXELS, ...weights });

@@ -51,7 +51,6 @@ export class RankFailure extends Error {
 /** Whom the coordinator tells. */
 export interface Teller {
   notice(line: string): void;
-  warn(line: string): void;
   readonly onProgress: OnProgress;
   readonly onEvent: OnEvent;
   record(records: readonly MetricRecord[]): void;

@@ -15,7 +15,6 @@ export function channelTeller(channel: Channel<ToSupervisor, ToCoordinator>): Te
   };
   return {
     notice: (line) => send({ type: 'notice', line }),
-    warn: (line) => send({ type: 'warn', line }),
     onProgress: (progress) => send({ type: 'progress', progress }),
     onEvent: (event) => send({ type: 'event', event }),
     record: (records) => send({ type: 'metrics', records: [...records] }),

@@ -16,6 +16,7 @@ import type { RankBody } from '../worker/rank-protocol.js';
 import { openSessionDevice } from '../worker/session-device.js';
 import { Controls } from './controls.js';
 import { Ranks } from './ranks.js';
+import { SILENT } from './test-teller.js';
 import { type TrainResult, train } from './training.js';
 import { firstWeights } from './weights.js';
 
@@ -121,7 +122,7 @@ export async function testRun({ config: changes = {}, from, watch, commitEvery =
   const split = { train: range(0, 20), validation: range(20, 26), test: range(0, 10) };
   const models = createModels(config, dataset);
   const resumed = from && { path: 'run', config, checkpoint: from, checkpointPath: 'the checkpoint' };
-  const weights = firstWeights({ models, config, given: undefined, resumed });
+  const weights = firstWeights({ models, config, resumed });
   const events: TrainingEvent[] = [];
   const records: MetricRecord[] = [];
   const saved: { checkpoint: Checkpoint; best: boolean }[] = [];
@@ -144,18 +145,12 @@ export async function testRun({ config: changes = {}, from, watch, commitEvery =
       resume: from?.state,
       isSaved: from !== undefined,
       teller: {
-        notice: () => undefined,
-        warn: () => undefined,
-        rankLog: () => undefined,
-        models: () => undefined,
-        print: () => undefined,
-        onProgress: () => undefined,
+        ...SILENT,
         onEvent: (event) => {
           events.push(event);
           watch?.(event, controls);
         },
         record: (more) => void records.push(...more),
-        ready: async () => undefined,
       },
       controls,
       clock: systemClock,

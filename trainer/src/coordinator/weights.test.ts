@@ -8,7 +8,7 @@ const models = createModels(config, {
   classes: ['a', 'b'],
   train: { count: 0, height: 8, width: 8, images: new Uint8Array(), labels: new Int32Array() },
 });
-const drawn = firstWeights({ models, config, given: undefined, resumed: undefined });
+const drawn = firstWeights({ models, config });
 const checkpoint = { state: {} as never, models: { resnet: drawn.models.resnet! } };
 const resumed = (sides: object) => ({
   path: 'run',
@@ -29,8 +29,8 @@ describe('first weights', () => {
   });
 
   it('are told apart by their hashes', () => {
-    const other = firstWeights({ models, config: { ...config, seed: 6 }, given: undefined, resumed: undefined });
-    expect(firstWeights({ models, config, given: undefined, resumed: undefined }).hashes).toEqual(drawn.hashes);
+    const other = firstWeights({ models, config: { ...config, seed: 6 } });
+    expect(firstWeights({ models, config }).hashes).toEqual(drawn.hashes);
     expect(other.hashes.resnet).not.toBe(drawn.hashes.resnet);
     expect(drawn.hashes.plain).not.toBe(drawn.hashes.resnet);
   });

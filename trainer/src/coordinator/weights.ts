@@ -18,8 +18,8 @@ export interface FirstWeights {
 export interface WeightsOptions {
   readonly models: readonly Model[];
   readonly config: RunConfig;
-  readonly given: GivenWeights | undefined;
-  readonly resumed: ResumableRun | undefined;
+  readonly given?: GivenWeights | undefined;
+  readonly resumed?: ResumableRun | undefined;
 }
 
 /** In memory that all threads see. @throws TrainerError (usage) where the checkpoint lacks a model */

@@ -139,8 +139,6 @@ export class Supervisor {
     switch (message.type) {
       case 'notice':
         return listener.notice(message.line);
-      case 'warn':
-        return listener.warn(message.line);
       case 'progress':
         return listener.onProgress(message.progress);
       case 'event':

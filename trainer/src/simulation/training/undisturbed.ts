@@ -53,7 +53,7 @@ async function placed(config: RunConfig, count: number): Promise<Rank[]> {
   const groups = Object.fromEntries(config.model.map((side) => [side, exchanges.create({ ranks: count, wire: config.wire })]));
   const { classes, train, test } = DATASET;
   const models = createModels(config, DATASET);
-  const weights = firstWeights({ models, config, given: undefined, resumed: undefined });
+  const weights = firstWeights({ models, config });
   const ranks = Array.from({ length: count }, (_, rank) => {
     const join: typeof exchanges.join = (group, of, layout) => exchanges.join(group, of, layout);
     return new Rank({ rank, ranks: count, openDevice: () => openFakeDevice({}, rank), join });
